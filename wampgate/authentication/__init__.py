@@ -1,0 +1,1 @@
+"""The authmethods: one file each."""

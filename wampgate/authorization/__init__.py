@@ -1,0 +1,1 @@
+"""What decides who may do what: organization memberships and static rules."""

@@ -1,0 +1,1 @@
+"""Messages that backends put on Redis, republished as WAMP events."""

@@ -1,0 +1,1 @@
+"""What backends speak on Redis: one file for each dialect."""

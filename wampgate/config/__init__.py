@@ -1,0 +1,1 @@
+"""router.json: its typed model and its loading."""

@@ -1,0 +1,195 @@
+"""The contracts between the core and its adapters: what each may count on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from wampgate.core.decisions import Action, Decision, Pending
+    from wampgate.core.session import Session
+    from wampgate.wire.messages import HelloDetails, Match, Message
+    from wampgate.wire.payload import Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a session is. Written by the router, never by the client.
+
+    Attributes:
+        authid: the name; for a user of the token store, the user id.
+        authrole: the role that rules name.
+        authmethod: how it was authenticated: ``ticket``, ``anonymous``, …
+        authprovider: who vouches for it: ``store``, ``static``, ``anonymous``, ``router``.
+        user: the user id whose memberships count; None for a principal that is no user.
+        expires: when the session ends, in seconds of the router's monotonic clock; None for never.
+        token_id: the SHA-256 of the token, in hexadecimal; None without a token.
+        extra: goes into WELCOME's authextra.
+    """
+
+    authid: str
+    authrole: str
+    authmethod: str
+    authprovider: str
+    user: str | None = None
+    expires: float | None = None
+    token_id: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token store knows of a token.
+
+    Attributes:
+        user: whose it is, as text.
+        seconds_left: how long it is still good by the store's own clock: 0 or
+            less if it has expired, infinity if it never does.
+    """
+
+    user: str
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A user belongs to an organization.
+
+    Attributes:
+        organization: the organization's id as the store has it, as text. Not yet
+            checked: it may be no legal id.
+        role: the user's role there; empty if the store keeps none.
+    """
+
+    organization: str
+    role: str = ""
+
+
+class TokenStore(Protocol):
+    """Where tokens and memberships live: Postgres, SQLite or memory. One per realm.
+
+    Every answer comes within the store's own deadline, or
+    :class:`wampgate.core.errors.StoreUnavailable` is raised. Nothing here blocks,
+    and no token reaches a log, an error text or a ``repr``.
+    """
+
+    async def look_up(self, token: str) -> Token | None:
+        """The token's row, expired or not; None if there is none.
+
+        Raises:
+            StoreUnavailable: no answer could be had in time.
+        """
+
+    async def memberships(self, user: str) -> Sequence[Membership]:
+        """The organizations that a user belongs to now, in no particular order; empty for an unknown user.
+
+        Raises:
+            StoreUnavailable: no answer could be had in time.
+        """
+
+
+class Authorizer(Protocol):
+    """Decides what a principal may do. The default answer is no."""
+
+    def authorize(self, who: Principal, action: Action, uri: str, match: Match) -> Decision | Pending[Decision]:
+        """Whether ``who`` may do ``action`` on ``uri``, taken with ``match``.
+
+        At once where it can be decided from what is known; later where a store
+        has to be asked. A pattern is allowed only if all it could match is.
+        ``uri`` is syntactically valid. Never raises.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What the client has to answer ("Authentication Methods")."""
+
+    method: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the transport knows of a peer.
+
+    Attributes:
+        peer: the peer's address, for the log: ``127.0.0.1:50000``.
+        secure: whether the connection is encrypted.
+    """
+
+    peer: str
+    secure: bool = False
+
+
+class Authenticator(Protocol):
+    """One authmethod. Keeps no state between sessions."""
+
+    authmethod: str
+
+    async def hello(self, details: HelloDetails, connection: Connection) -> Challenge | Principal:
+        """The first step: a challenge, or who it is if nothing more needs to be asked.
+
+        Raises:
+            JoinRefused: this client may not join this way.
+            StoreUnavailable: it can't be said now.
+        """
+
+    async def authenticate(
+        self, details: HelloDetails, challenge: Challenge, signature: str, extra: Mapping[str, Any]
+    ) -> Principal:
+        """The second step: who it is, by its answer to the challenge.
+
+        Raises:
+            JoinRefused: the answer is not accepted.
+            StoreUnavailable: it can't be said now.
+        """
+
+
+class Link(Protocol):
+    """The way from the router to one session's peer, apart from messages (see ``Deliver``)."""
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection once all that was delivered before has left. Never raises.
+
+        Args:
+            code: the WebSocket close code.
+            reason: for the peer, at most 123 bytes of UTF-8.
+        """
+
+    def pause(self) -> None:
+        """Stop reading: the session has as many messages waiting as it may have."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+
+class Deliver(Protocol):
+    """Hands one message to many sessions: the core's only way out."""
+
+    def __call__(self, message: Message, payload: Payload, recipients: Iterable[Session]) -> None:
+        """Take a delivery; deliveries leave in order, when the current turn ends. Never raises.
+
+        The recipients are read at once or copied: the caller may change them afterwards.
+        """
+
+
+class Publisher(Protocol):
+    """What an adapter that brings events from elsewhere (a bridge) publishes through.
+
+    It speaks for a principal of its own that may publish on its rules' topics only.
+    """
+
+    def publish(
+        self,
+        topic: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        exclude: Sequence[int] | None = None,
+    ) -> int:
+        """Publish an event and return its publication id.
+
+        Raises:
+            RequestRefused: the topic is no URI, or this publisher may not publish there.
+        """

@@ -1,0 +1,1 @@
+"""Where tokens and memberships live: memory, SQLite and Postgres."""

@@ -1,0 +1,1 @@
+"""Connections: the first bytes decide, then WebSocket or HTTP."""

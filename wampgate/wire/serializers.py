@@ -1,0 +1,364 @@
+"""The three serializers of the Basic Profile: one decode and one encode each ("Serializers").
+
+Decoding validates the whole message, payload included, so that nothing which
+passes here can make a receiver's decoder fail: types and ranges of every
+element that the specification defines, UTF-8, nesting, plain types only.
+
+An encoded message is a head and up to two payload parts joined, which makes the
+payload's bytes reusable: see :mod:`wampgate.wire.payload`.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final, Protocol
+
+import cbor2
+import msgspec
+
+from wampgate.wire.errors import InvalidMessage
+from wampgate.wire.messages import ABSENT, AnyMessage, Message, PayloadMessage
+from wampgate.wire.payload import (
+    NO_PAYLOAD,
+    Parts,
+    Payload,
+    binary_from_json,
+    binary_to_json,
+    depth_of,
+    to_64_bits,
+)
+
+MAX_DEPTH: Final = 64
+"""How deep arrays and dictionaries of a message may nest."""
+
+_TOO_DEEP: Final = f"the message nests deeper than {MAX_DEPTH} levels"
+
+
+class Serializer(Protocol):
+    """One serialization format, in both directions. Stateless: one instance serves all sessions."""
+
+    name: str
+    """As in the WebSocket subprotocol: ``json``, ``msgpack``, ``cbor``."""
+
+    subprotocol: str
+    """The WebSocket subprotocol that chooses it."""
+
+    binary: bool
+    """Whether its messages travel in binary WebSocket messages."""
+
+    def decode(self, data: bytes) -> tuple[Message, Payload]:
+        """One message and its payload.
+
+        Raises:
+            InvalidMessage: the bytes are no valid WAMP message.
+        """
+
+    def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
+        """One message with its payload, in the shortest legal form."""
+
+    def encode_value(self, value: Any) -> bytes:
+        """One plain value, as a payload part. Never fails on a plain value."""
+
+
+class JsonSerializer:
+    """``wamp.2.json``."""
+
+    name = "json"
+    subprotocol = "wamp.2.json"
+    binary = False
+
+    def __init__(self) -> None:
+        self._decode_message = msgspec.json.Decoder(AnyMessage).decode
+        self._decode_value = msgspec.json.Decoder().decode
+        self._encode = msgspec.json.Encoder().encode
+
+    def decode(self, data: bytes) -> tuple[Message, Payload]:
+        """See :meth:`Serializer.decode`."""
+        try:
+            # Short messages cannot nest too deep; counting brackets (in strings too)
+            # is cheaper than measuring and tells when measuring is needed.
+            if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+                _refuse_json_depth(data)
+            message = self._decode_message(data)
+            if not message.has_payload or message.args is ABSENT:
+                return message, NO_PAYLOAD
+            return message, self._payload(message)
+        except msgspec.MsgspecError as error:
+            raise InvalidMessage(_reason(error)) from None
+        except (RecursionError, UnicodeDecodeError):
+            raise InvalidMessage(_TOO_DEEP) from None
+
+    def _payload(self, message: PayloadMessage) -> Payload:
+        raw_args = bytes(message.args)
+        args = self._decode_value(raw_args)
+        if b"\\u0000" in raw_args:
+            args = binary_from_json(args)
+        if message.kwargs is ABSENT:
+            _check_args(message, args)
+            return Payload(args, origin=self, parts=(raw_args,))
+        raw_kwargs = bytes(message.kwargs)
+        kwargs = self._decode_value(raw_kwargs)
+        if b"\\u0000" in raw_kwargs:
+            kwargs = binary_from_json(kwargs)
+        _check_args(message, args, kwargs)
+        return Payload(args, kwargs, origin=self, parts=(raw_args, raw_kwargs))
+
+    def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
+        """See :meth:`Serializer.encode`."""
+        data = self._encode(message)
+        if not message.has_payload:
+            return data
+        # Absent args and kwargs encode to nothing: the message ends in ",,]".
+        parts = payload.parts(self)
+        if not parts:
+            return data[:-3] + b"]"
+        if len(parts) == 1:
+            return b"%b%b]" % (data[:-2], parts[0])
+        return b"%b%b,%b]" % (data[:-2], parts[0], parts[1])
+
+    def encode_value(self, value: Any) -> bytes:
+        """See :meth:`Serializer.encode_value`."""
+        return self._encode(binary_to_json(value))
+
+
+class MsgpackSerializer:
+    """``wamp.2.msgpack``."""
+
+    name = "msgpack"
+    subprotocol = "wamp.2.msgpack"
+    binary = True
+
+    def __init__(self) -> None:
+        self._decode_message = msgspec.msgpack.Decoder(AnyMessage).decode
+        self._decode_value = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def decode(self, data: bytes) -> tuple[Message, Payload]:
+        """See :meth:`Serializer.decode`."""
+        try:
+            message = self._decode_message(data)
+            if not message.has_payload or message.args is ABSENT:
+                return message, NO_PAYLOAD
+            return message, self._payload(message)
+        except msgspec.MsgspecError as error:
+            raise InvalidMessage(_reason(error)) from None
+        except UnicodeDecodeError:
+            raise InvalidMessage("the message holds text that is not UTF-8") from None
+        except RecursionError:
+            raise InvalidMessage(_TOO_DEEP) from None
+
+    def _payload(self, message: PayloadMessage) -> Payload:
+        raw_args = bytes(message.args)
+        args = self._value(raw_args)
+        if message.kwargs is ABSENT:
+            _check_args(message, args)
+            return Payload(args, origin=self, parts=(raw_args,))
+        raw_kwargs = bytes(message.kwargs)
+        kwargs = self._value(raw_kwargs)
+        _check_args(message, args, kwargs)
+        return Payload(args, kwargs, origin=self, parts=(raw_args, raw_kwargs))
+
+    def _value(self, raw: bytes) -> Any:
+        value = self._decode_value(raw)
+        if len(raw) > MAX_DEPTH and len(raw.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
+            _refuse_depth(value)
+        return value
+
+    def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
+        """See :meth:`Serializer.encode`."""
+        if not message.is_plain():
+            # msgspec writes a struct with defaults left out as a long map.
+            head = self._encode(msgspec.to_builtins(message.head()))
+            return b"".join((_FIXARRAY[head[0] + len(parts := payload.parts(self))], head[1:], *parts))
+        data = self._encode(message)
+        if not message.has_payload:
+            return data
+        # Absent args and kwargs encode to nothing but were counted in the array's length.
+        parts = payload.parts(self)
+        return b"".join((_FIXARRAY[data[0] - 2 + len(parts)], data[1:], *parts))
+
+    def encode_value(self, value: Any) -> bytes:
+        """See :meth:`Serializer.encode_value`."""
+        try:
+            return self._encode(value)
+        except (OverflowError, TypeError):
+            return self._encode(to_64_bits(value))
+
+
+class CborSerializer:
+    """``wamp.2.cbor``.
+
+    cbor2 has no undecoded values, so the message is decoded item by item, and
+    where each item ends tells which bytes are the payload's.
+    """
+
+    name = "cbor"
+    subprotocol = "wamp.2.cbor"
+    binary = True
+
+    def decode(self, data: bytes) -> tuple[Message, Payload]:
+        """See :meth:`Serializer.decode`."""
+        try:
+            return self._decode(data)
+        except msgspec.MsgspecError as error:
+            raise InvalidMessage(_reason(error)) from None
+        except cbor2.CBORDecodeError as error:
+            raise InvalidMessage(f"the message is not valid CBOR: {error}") from None
+        except (RecursionError, MemoryError, OverflowError):
+            raise InvalidMessage(_TOO_DEEP) from None
+
+    def _decode(self, data: bytes) -> tuple[Message, Payload]:
+        # Tags and odd simple values have lead bytes that ASCII text and small numbers
+        # never hold: most messages are cleared of both by one look at their bytes.
+        suspicious = len(data.translate(None, _ODD_CBOR)) != len(data)
+        hooks: dict[str, Any] = {"tag_hook": _refuse_tag, "semantic_decoders": _TAGS} if suspicious else {}
+        length = _cbor_array_length(data)
+        if length is None:
+            # Indefinite length or no array at all: legal but rare, and never what
+            # an encoder in the shortest form sends.
+            items = cbor2.loads(data, max_depth=MAX_DEPTH, strict_hashable_types=True, **hooks)
+            return self._from_items(items, suspicious)
+        stream = io.BytesIO(data)
+        stream.seek(1)
+        decoder = cbor2.CBORDecoder(stream, max_depth=MAX_DEPTH, strict_hashable_types=True, **hooks)
+        items = []
+        ends = []
+        for _ in range(length):
+            items.append(decoder.decode())
+            ends.append(stream.tell())
+        if length and ends[-1] != len(data):
+            raise InvalidMessage("bytes follow the end of the message")
+        return self._from_items(items, suspicious, data, ends)
+
+    def _from_items(
+        self, items: Any, suspicious: bool, data: bytes = b"", ends: list[int] | None = None
+    ) -> tuple[Message, Payload]:
+        if not isinstance(items, list):
+            raise InvalidMessage("a message is an array")
+        message_type = _TYPE_BY_CODE.get(items[0]) if items and type(items[0]) is int else None
+        if message_type is None:
+            raise InvalidMessage("the first element is not the code of a WAMP message")
+        if not message_type.has_payload:
+            return msgspec.convert(items, message_type), NO_PAYLOAD
+        size = 1 + len(message_type.__struct_fields__) - 2
+        message = msgspec.convert(items[:size], message_type)
+        payload_items = items[size : size + 2]
+        if not payload_items:
+            return message, NO_PAYLOAD
+        if suspicious:
+            _refuse_odd(payload_items)
+        _check_args(message, *payload_items)
+        if ends is None:
+            return message, Payload(*payload_items)
+        parts = tuple(data[ends[i - 1] : ends[i]] for i in range(size, size + len(payload_items)))
+        return message, Payload(*payload_items, origin=self, parts=parts)
+
+    def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
+        """See :meth:`Serializer.encode`."""
+        head = cbor2.dumps(msgspec.to_builtins(message.head(), builtin_types=(bytes,)))
+        if not message.has_payload:
+            return head
+        parts = payload.parts(self)
+        # An array of less than 24 items has its length in its first byte.
+        return b"".join((_CBOR_ARRAY[head[0] + len(parts)], head[1:], *parts))
+
+    def encode_value(self, value: Any) -> bytes:
+        """See :meth:`Serializer.encode_value`."""
+        try:
+            data: bytes = cbor2.dumps(to_64_bits(value))
+        except cbor2.CBOREncodeError:
+            data = cbor2.dumps(binary_to_json(value))
+        return data
+
+
+def _check_args(message: PayloadMessage, args: Any, kwargs: Any = None) -> None:
+    """Args are a list and kwargs a dictionary with string keys, unless the payload is opaque."""
+    if kwargs is None and type(args) is list:
+        return
+    attributes = message.options if hasattr(message, "options") else message.details
+    if kwargs is not None:
+        if not isinstance(kwargs, dict) or not all(type(key) is str for key in kwargs):
+            raise InvalidMessage("ArgumentsKw is not a dictionary with string keys")
+    if not isinstance(args, list) and not (isinstance(args, str | bytes) and getattr(attributes, "opaque", False)):
+        raise InvalidMessage("Arguments is not a list")
+
+
+def _reason(error: msgspec.MsgspecError) -> str:
+    """A decoder's complaint for the peer: it names types and places, never values of a payload."""
+    return f"the message is not valid: {error}"
+
+
+def _refuse_depth(value: Any) -> None:
+    if depth_of(value, MAX_DEPTH) > MAX_DEPTH:
+        raise InvalidMessage(_TOO_DEEP)
+
+
+def _refuse_json_depth(data: bytes) -> None:
+    """Refuse JSON text that nests too deep, without recursion and before it is decoded."""
+    depth = 0
+    in_string = False
+    escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            # The message itself is one level more than what it carries.
+            if depth > MAX_DEPTH + 1:
+                raise InvalidMessage(_TOO_DEEP)
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _refuse_extension(code: int, data: memoryview) -> Any:
+    raise InvalidMessage(f"MessagePack extension type {code} is not accepted")
+
+
+def _refuse_tag(*_: Any) -> Any:
+    raise InvalidMessage("CBOR tags are not accepted")
+
+
+def _refuse_odd(value: Any) -> None:
+    """Refuse CBOR's undefined and its unassigned simple values: no other serializer has them."""
+    level = [value]
+    while level:
+        item = level.pop()
+        if isinstance(item, dict):
+            level.extend(item.values())
+        elif isinstance(item, list):
+            level.extend(item)
+        elif item is not None and not isinstance(item, str | bool | int | float | bytes):
+            raise InvalidMessage("a CBOR value has no counterpart in WAMP")
+
+
+def _cbor_array_length(data: bytes) -> int | None:
+    """The length of an array whose header is one byte; None for any other."""
+    return data[0] - 0x80 if data and 0x80 <= data[0] <= 0x97 else None
+
+
+_FIXARRAY: Final = {0x90 + n: bytes((0x90 + n,)) for n in range(16)}
+_CBOR_ARRAY: Final = {0x80 + n: bytes((0x80 + n,)) for n in range(24)}
+_NO_MSGPACK_CONTAINER: Final = bytes(
+    byte for byte in range(256) if not (0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF)
+)
+_ODD_CBOR: Final = bytes((*range(0xC0, 0xDC), *range(0xE0, 0xF4), 0xF7, 0xF8))
+_TAGS: Final = {
+    tag: _refuse_tag
+    for tag in (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+}
+_TYPE_BY_CODE: Final[dict[int, type[Message]]] = {
+    message_type.code: message_type for message_type in AnyMessage.__args__
+}
+
+JSON: Final = JsonSerializer()
+MSGPACK: Final = MsgpackSerializer()
+CBOR: Final = CborSerializer()
+SERIALIZERS: Final[tuple[Serializer, ...]] = (JSON, MSGPACK, CBOR)
+SERIALIZER_BY_SUBPROTOCOL: Final = {serializer.subprotocol: serializer for serializer in SERIALIZERS}
