@@ -1,17 +1,17 @@
 """Every error and close reason that wampgate sends, in one catalogue, and the errors that carry them.
 
-    WampgateError
-    ├── Refused             the peer's fault or no right: an answer with a URI
-    │   ├── RequestRefused      one request fails: ERROR
-    │   └── JoinRefused         the session ends before WELCOME: ABORT
-    ├── ProtocolViolation   the peer broke the protocol: ABORT, connection closed
-    └── StoreUnavailable    our side can't answer: asked again later, nothing is granted
+WampgateError
+├── Refused             the peer's fault or no right: an answer with a URI
+│   ├── RequestRefused      one request fails: ERROR
+│   └── JoinRefused         the session ends before WELCOME: ABORT
+├── ProtocolViolation   the peer broke the protocol: ABORT, connection closed
+└── StoreUnavailable    our side can't answer: asked again later, nothing is granted
 """
 
 from typing import Final
 
 
-class uri:
+class uri:  # noqa: N801 - reads as the prefix of what it holds: uri.NOT_AUTHORIZED
     """The error and close URIs of the specification ("Basic Profile URIs", "Advanced Profile URIs")."""
 
     INVALID_URI: Final = "wamp.error.invalid_uri"

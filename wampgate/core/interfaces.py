@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from wampgate.core.decisions import Action, Decision, Pending
     from wampgate.core.session import Session
     from wampgate.wire.messages import HelloDetails, Match, Message
@@ -101,6 +102,29 @@ class Authorizer(Protocol):
         """
 
 
+class Admission(Protocol):
+    """Decides whether someone who is known may join a realm, and what WELCOME tells about it."""
+
+    async def admit(self, who: Principal, authextra: Mapping[str, Any]) -> Mapping[str, Any]:
+        """WELCOME.Details.authextra for a principal that may join.
+
+        Args:
+            who: who it is, authenticated.
+            authextra: HELLO.Details.authextra, as the client sent it.
+
+        Raises:
+            JoinRefused: it may not join with what it asked for.
+            StoreUnavailable: it can't be said now.
+        """
+
+
+class Record(Protocol):
+    """Takes what the core has to tell the operator: one line per event, no secrets."""
+
+    def __call__(self, event: str, session: Session, **fields: object) -> None:
+        """Take an event: ``joined``, ``left``, ``refused``, ``join_refused``, ``violated``. Never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """What the client has to answer ("Authentication Methods")."""
@@ -125,7 +149,9 @@ class Connection:
 class Authenticator(Protocol):
     """One authmethod. Keeps no state between sessions."""
 
-    authmethod: str
+    @property
+    def authmethod(self) -> str:
+        """As HELLO and WELCOME name it."""
 
     async def hello(self, details: HelloDetails, connection: Connection) -> Challenge | Principal:
         """The first step: a challenge, or who it is if nothing more needs to be asked.

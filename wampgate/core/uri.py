@@ -1,9 +1,14 @@
 """URIs and organization ids: which texts they are ("URIs", "Relaxed/Loose URIs")."""
 
-import re
-from typing import Final
+from __future__ import annotations
 
-from wampgate.wire.messages import Match
+import re
+from typing import TYPE_CHECKING, Final
+
+from wampgate.core.matching import overlaps
+
+if TYPE_CHECKING:
+    from wampgate.wire.messages import Match
 
 MAX_LENGTH: Final = 1024
 """The longest URI accepted, in characters. The specification sets no limit; a limit protects matching."""
@@ -16,8 +21,8 @@ _LOOSE: Final = re.compile(rf"(?:{_CHARACTER}+\.)*{_CHARACTER}+").fullmatch
 _LOOSE_WITH_EMPTY: Final = re.compile(rf"(?:{_CHARACTER}*\.)*{_CHARACTER}*").fullmatch
 _ORGANIZATION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII).fullmatch
 
-RESERVED: Final = ("wamp.", "wampgate.")
-"""Below these, nobody from outside publishes or registers ("Reserved URIs")."""
+RESERVED: Final = ("wamp", "wampgate")
+"""Below these first components, nobody from outside publishes or registers ("Reserved URIs")."""
 
 
 def is_uri(text: str) -> bool:
@@ -37,13 +42,14 @@ def is_pattern(text: str, match: Match) -> bool:
         return False
     if match == "wildcard":
         return _LOOSE_WITH_EMPTY(text) is not None
-    return text == "" or is_uri(text[:-1] if text.endswith(".") else text)
+    return text == "" or is_uri(text.removesuffix("."))
 
 
-def is_reserved(text: str) -> bool:
-    """Whether a URI, or any URI that a prefix or wildcard covers, is reserved for the router itself."""
-    first = text.partition(".")[0]
-    return first in ("wamp", "wampgate")
+def is_reserved(text: str, match: Match = "exact") -> bool:
+    """Whether a URI, or any URI that a pattern could match, is the router's own ("Reserved URIs")."""
+    if match == "exact":
+        return text.partition(".")[0] in RESERVED
+    return any(overlaps(text, match, root, "exact") or overlaps(text, match, root + ".", "prefix") for root in RESERVED)
 
 
 def is_organization_id(text: str) -> bool:

@@ -1,1 +1,1 @@
-"""What is served over plain HTTP: the page."""
+"""What is served over plain HTTP: the page and the liveness answer."""

@@ -175,7 +175,7 @@ class Goodbye(Message, tag=6):
 
 
 class Error(Message, tag=8):
-    """``[ERROR, REQUEST.Type|int, REQUEST.Request|id, Details|dict, Error|uri, Arguments|list, ArgumentsKw|dict]``."""
+    """``[ERROR, Type|int, Request|id, Details|dict, Error|uri, Arguments|list, ArgumentsKw|dict]``."""
 
     code = 8
     has_payload = True
@@ -290,7 +290,7 @@ NO_EVENT_DETAILS: Final = EventDetails()
 
 
 class Event(Message, tag=36):
-    """``[EVENT, SUBSCRIBED.Subscription|id, PUBLISHED.Publication|id, Details|dict, Arguments|list, ArgumentsKw|dict]``."""
+    """``[EVENT, Subscription|id, Publication|id, Details|dict, Arguments|list, ArgumentsKw|dict]``."""
 
     code = 36
     has_payload = True
@@ -411,7 +411,7 @@ NO_INVOCATION_DETAILS: Final = InvocationDetails()
 
 
 class Invocation(Message, tag=68):
-    """``[INVOCATION, Request|id, REGISTERED.Registration|id, Details|dict, Arguments|list, ArgumentsKw|dict]``."""
+    """``[INVOCATION, Request|id, Registration|id, Details|dict, Arguments|list, ArgumentsKw|dict]``."""
 
     code = 68
     has_payload = True

@@ -20,7 +20,6 @@ from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.messages import ABSENT, AnyMessage, Message, PayloadMessage
 from wampgate.wire.payload import (
     NO_PAYLOAD,
-    Parts,
     Payload,
     binary_from_json,
     binary_to_json,
@@ -85,7 +84,9 @@ class JsonSerializer:
             return message, self._payload(message)
         except msgspec.MsgspecError as error:
             raise InvalidMessage(_reason(error)) from None
-        except (RecursionError, UnicodeDecodeError):
+        except UnicodeDecodeError:
+            raise InvalidMessage("the message holds text that is not UTF-8") from None
+        except RecursionError:
             raise InvalidMessage(_TOO_DEEP) from None
 
     def _payload(self, message: PayloadMessage) -> Payload:
@@ -247,7 +248,7 @@ class CborSerializer:
             return message, NO_PAYLOAD
         if suspicious:
             _refuse_odd(payload_items)
-        _check_args(message, *payload_items)
+        _check_args(message, *payload_items)  # type: ignore[arg-type]  # has_payload says so
         if ends is None:
             return message, Payload(*payload_items)
         parts = tuple(data[ends[i - 1] : ends[i]] for i in range(size, size + len(payload_items)))
@@ -276,9 +277,8 @@ def _check_args(message: PayloadMessage, args: Any, kwargs: Any = None) -> None:
     if kwargs is None and type(args) is list:
         return
     attributes = message.options if hasattr(message, "options") else message.details
-    if kwargs is not None:
-        if not isinstance(kwargs, dict) or not all(type(key) is str for key in kwargs):
-            raise InvalidMessage("ArgumentsKw is not a dictionary with string keys")
+    if kwargs is not None and not (isinstance(kwargs, dict) and all(type(key) is str for key in kwargs)):
+        raise InvalidMessage("ArgumentsKw is not a dictionary with string keys")
     if not isinstance(args, list) and not (isinstance(args, str | bytes) and getattr(attributes, "opaque", False)):
         raise InvalidMessage("Arguments is not a list")
 
@@ -317,7 +317,7 @@ def _refuse_json_depth(data: bytes) -> None:
             depth -= 1
 
 
-def _refuse_extension(code: int, data: memoryview) -> Any:
+def _refuse_extension(code: int, _data: memoryview) -> Any:
     raise InvalidMessage(f"MessagePack extension type {code} is not accepted")
 
 
@@ -345,14 +345,11 @@ def _cbor_array_length(data: bytes) -> int | None:
 
 _FIXARRAY: Final = {0x90 + n: bytes((0x90 + n,)) for n in range(16)}
 _CBOR_ARRAY: Final = {0x80 + n: bytes((0x80 + n,)) for n in range(24)}
-_NO_MSGPACK_CONTAINER: Final = bytes(
-    byte for byte in range(256) if not (0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF)
-)
+_NO_MSGPACK_CONTAINER: Final = bytes(byte for byte in range(256) if not (0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF))
 _ODD_CBOR: Final = bytes((*range(0xC0, 0xDC), *range(0xE0, 0xF4), 0xF7, 0xF8))
-_TAGS: Final = {
-    tag: _refuse_tag
-    for tag in (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
-}
+_TAGS: Final = dict.fromkeys(
+    (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _refuse_tag
+)
 _TYPE_BY_CODE: Final[dict[int, type[Message]]] = {
     message_type.code: message_type for message_type in AnyMessage.__args__
 }

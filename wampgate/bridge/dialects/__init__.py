@@ -1,1 +1,1 @@
-"""What backends speak on Redis: one file for each dialect."""
+"""What backends speak on Redis: one file and one rule for each dialect."""

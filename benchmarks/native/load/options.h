@@ -1,0 +1,37 @@
+/* options: what the load generator was asked to do. */
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../wire/values.h"
+
+#define MOST_PROCESSES 64
+
+/* Who a session says it is. Without an authid it joins anonymously. */
+struct credentials {
+    const char *authid, *ticket;
+};
+
+struct options {
+    const char *scenario;
+    int port;
+    const char *path, *realm, *topic, *procedure;
+    struct credentials user, backend; /* subscribers are the user; publisher, callers and callees the backend */
+    enum serializer serializers[16];  /* connection i speaks the i-th, in turn */
+    unsigned serializer_count;
+    pid_t processes[MOST_PROCESSES]; /* the server's */
+    unsigned process_count;
+    unsigned subscribers, topics, window, callers, callees, in_flight, connections, first, concurrency, payload;
+    bool burst, spin;
+    double rate, warm, seconds, patience;
+};
+
+extern const char options_usage[];
+
+/* Read the command line and the environment. Returns false after saying on stderr what is wrong. */
+bool options_read(struct options *options, int count, char **words);
+
+#endif

@@ -1,0 +1,20 @@
+/* server: what the server's processes and the whole machine have used so far, from /proc. */
+#ifndef BENCH_SERVER_H
+#define BENCH_SERVER_H
+
+#include "options.h"
+
+/* Seconds of CPU. */
+struct used {
+    double user, system;  /* all threads of all processes of the server */
+    double generator;     /* this program */
+    double machine;       /* everything that runs here */
+};
+
+/* A process of the server that is gone is a fault. */
+struct used used_so_far(const struct options *options);
+
+/* Bytes that the server's processes have resident. Takes some milliseconds. */
+unsigned long server_memory(const struct options *options);
+
+#endif

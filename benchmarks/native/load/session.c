@@ -1,0 +1,374 @@
+/* session: a WAMP client over WebSocket, from connecting to its events and results. */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../wire/websocket.h"
+#include "report.h"
+
+static const struct options *options;
+static const struct listener *listener;
+static unsigned ready_count, opened; /* opened: serializers are dealt out by it */
+static struct bytes message;
+
+static const char *const role_names[] = {"subscriber", "publisher", "caller", "callee"};
+static const char *const stage_names[] = {"connecting", "upgrading", "joining", "announcing", "ready", "gone"};
+
+void session_setup(const struct options *given, const struct listener *wanted)
+{
+    options = given;
+    listener = wanted;
+}
+
+uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+const char *numbered(const char *name, unsigned number)
+{
+    static char text[512];
+    const char *place = strstr(name, "{}");
+    if (!place)
+        return name;
+    snprintf(text, sizeof text, "%.*s%u%s", (int)(place - name), name, number, place + 2);
+    return text;
+}
+
+/* The session ends, for a reason that is a fault. */
+static void fail(struct session *session, const char *reason, const uint8_t *detail, size_t length)
+{
+    fault("%s %u, %s: %s %.*s", role_names[session->role], session->number, stage_names[session->stage], reason,
+          (int)(length > 200 ? 200 : length), detail ? (const char *)detail : "");
+    session->stage = GONE;
+    connection_close(&session->connection);
+}
+
+/* ---- sending ---- */
+
+static struct writer begin(const struct session *session, enum code code, uint64_t size)
+{
+    message.length = 0;
+    struct writer writer = writer_to(&message, session->as);
+    write_array(&writer, size);
+    write_uint(&writer, code);
+    return writer;
+}
+
+static void queue(struct session *session)
+{
+    frame_append(&session->connection.out, session->as == JSON ? TEXT_FRAME : BINARY_FRAME, message.at, message.length,
+                 true);
+}
+
+static const struct credentials *credentials_of(const struct session *session)
+{
+    return session->role == SUBSCRIBER ? &options->user : &options->backend;
+}
+
+static void send_hello(struct session *session)
+{
+    static const char *const features[] = {"subscriber", "publisher", "caller", "callee"};
+    const char *authid = credentials_of(session)->authid;
+    struct writer writer = begin(session, HELLO, 3);
+    write_name(&writer, options->realm);
+    write_map(&writer, authid ? 3 : 2);
+    write_name(&writer, "roles");
+    write_map(&writer, 4);
+    for (int i = 0; i < 4; i++) {
+        write_name(&writer, features[i]);
+        write_map(&writer, 0);
+    }
+    write_name(&writer, "authmethods");
+    write_array(&writer, 1);
+    write_name(&writer, authid ? "ticket" : "anonymous");
+    if (authid) {
+        write_name(&writer, "authid");
+        write_name(&writer, authid);
+    }
+    queue(session);
+}
+
+static void send_ticket(struct session *session)
+{
+    struct writer writer = begin(session, AUTHENTICATE, 3);
+    write_name(&writer, credentials_of(session)->ticket);
+    write_map(&writer, 0);
+    queue(session);
+}
+
+/* SUBSCRIBE or REGISTER. */
+static void send_announcement(struct session *session)
+{
+    bool subscribes = session->role == SUBSCRIBER;
+    struct writer writer = begin(session, subscribes ? SUBSCRIBE : REGISTER, 4);
+    write_uint(&writer, ++session->request);
+    write_map(&writer, 0);
+    write_name(&writer, subscribes ? numbered(options->topic, session->number % options->topics)
+                                   : numbered(options->procedure, session->number));
+    queue(session);
+}
+
+void session_publish(struct session *session, const char *topic, const uint8_t *text)
+{
+    struct writer writer = begin(session, PUBLISH, 5);
+    write_uint(&writer, ++session->request);
+    write_map(&writer, 1);
+    write_name(&writer, "acknowledge");
+    write_true(&writer);
+    write_name(&writer, topic);
+    write_array(&writer, 1);
+    write_text(&writer, text, options->payload);
+    queue(session);
+}
+
+uint64_t session_call(struct session *session, const char *procedure, const uint8_t *text)
+{
+    struct writer writer = begin(session, CALL, 5);
+    write_uint(&writer, ++session->request);
+    write_map(&writer, 0);
+    write_name(&writer, procedure);
+    write_array(&writer, 1);
+    write_text(&writer, text, options->payload);
+    queue(session);
+    return session->request;
+}
+
+static void send_yield(struct session *session, uint64_t request, const uint8_t *text, size_t length)
+{
+    struct writer writer = begin(session, YIELD, 4);
+    write_uint(&writer, request);
+    write_map(&writer, 0);
+    write_array(&writer, 1);
+    write_text(&writer, text, length);
+    queue(session);
+}
+
+void session_flush(struct session *session)
+{
+    if (session->connection.out.length && !session->connection.waits_to_send)
+        connection_flush(&session->connection);
+}
+
+/* ---- receiving ---- */
+
+static void become_ready(struct session *session)
+{
+    session->stage = READY;
+    ready_count++;
+    if (listener->ready)
+        listener->ready(session);
+}
+
+static void welcomed(struct session *session)
+{
+    if (session->role == SUBSCRIBER || session->role == CALLEE) {
+        session->stage = ANNOUNCING;
+        send_announcement(session);
+    } else {
+        become_ready(session);
+    }
+}
+
+/* What follows the ids in EVENT, RESULT and INVOCATION: a dictionary and [text]. */
+static bool read_payload(struct reader *reader, const uint8_t **text, size_t *length)
+{
+    return skip_value(reader) && read_array(reader) && read_text(reader, text, length);
+}
+
+/* Messages of an established session. Returns false if this is none, or not as it should be. */
+static bool take_routed(struct session *session, uint64_t code, struct reader *reader)
+{
+    const uint8_t *text;
+    size_t length;
+    uint64_t id, other;
+    if (!read_uint(reader, &id))
+        return false;
+    switch (code) {
+    case EVENT:
+        if (!read_uint(reader, &other) || !read_payload(reader, &text, &length) || !listener->event)
+            return false;
+        listener->event(session, text, length);
+        return true;
+    case RESULT:
+        if (!read_payload(reader, &text, &length) || !listener->result)
+            return false;
+        listener->result(session, id, text, length);
+        return true;
+    case INVOCATION:
+        if (!read_uint(reader, &other) || !read_payload(reader, &text, &length) || session->role != CALLEE)
+            return false;
+        send_yield(session, id, text, length);
+        return true;
+    case PUBLISHED:
+        if (!listener->published)
+            return false;
+        listener->published(session);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void take_message(struct session *session, const uint8_t *from, size_t length)
+{
+    struct reader reader = reader_of(from, length, session->as);
+    uint64_t code = 0;
+    bool understood = read_array(&reader) && read_uint(&reader, &code);
+    if (understood && session->stage == READY)
+        understood = take_routed(session, code, &reader);
+    else if (session->stage == JOINING && code == CHALLENGE && credentials_of(session)->ticket)
+        send_ticket(session);
+    else if (session->stage == JOINING && code == WELCOME)
+        welcomed(session);
+    else if (session->stage == ANNOUNCING && (code == SUBSCRIBED || code == REGISTERED))
+        become_ready(session);
+    else
+        understood = false;
+    if (!understood)
+        fail(session, "did not expect the message", from, length);
+}
+
+static void take_frame(struct session *session, const struct frame *frame)
+{
+    enum opcode expected = session->as == JSON ? TEXT_FRAME : BINARY_FRAME;
+    if (frame->opcode == PING_FRAME)
+        frame_append(&session->connection.out, PONG_FRAME, frame->payload, frame->length, true);
+    else if (frame->opcode == CLOSE_FRAME)
+        fail(session, "closed by the server:", frame->payload + 2, frame->length > 2 ? frame->length - 2 : 0);
+    else if (frame->opcode == expected && frame->final)
+        take_message(session, frame->payload, frame->length);
+    else if (frame->opcode != PONG_FRAME)
+        fail(session, "a frame of another kind than was agreed", NULL, 0);
+}
+
+/* Returns how many bytes of the response's head were used: none until it is complete. */
+static size_t take_upgrade(struct session *session, const uint8_t *from, size_t length)
+{
+    char subprotocol[32];
+    uint8_t *end = memmem(from, length, "\r\n\r\n", 4);
+    if (!end) {
+        if (length > 16384)
+            fail(session, "the response's head does not end", NULL, 0);
+        return 0;
+    }
+    size_t head = (size_t)(end - from) + 4;
+    snprintf(subprotocol, sizeof subprotocol, "wamp.2.%s\r\n", serializer_names[session->as]);
+    if (head < 12 || memcmp(from + 8, " 101", 4) || !memmem(from, head, subprotocol, strlen(subprotocol))) {
+        fail(session, "the upgrade was refused:", from, head);
+        return head;
+    }
+    session->stage = JOINING;
+    send_hello(session);
+    return head;
+}
+
+static size_t take(struct connection *connection, uint8_t *from, size_t length)
+{
+    struct session *session = (struct session *)connection;
+    struct frame frame;
+    size_t used = session->stage == UPGRADING ? take_upgrade(session, from, length) : 0;
+    while (session->stage > UPGRADING && session->stage < GONE) {
+        enum parsed parsed = frame_take(from + used, length - used, false, LONGEST_MESSAGE, &frame);
+        if (parsed == FRAME_PARTIAL)
+            break;
+        if (parsed == FRAME_WRONG) {
+            fail(session, "a frame that is masked or too long", NULL, 0);
+            break;
+        }
+        used += frame.whole;
+        take_frame(session, &frame);
+    }
+    return used;
+}
+
+static void readable(struct connection *connection)
+{
+    struct session *session = (struct session *)connection;
+    if (!connection_receive(connection, take)) {
+        const char *reason = errno ? strerror(errno) : "closed by the server";
+        fail(session, reason, NULL, 0);
+    } else if (session->stage != GONE) {
+        session_flush(session);
+    }
+}
+
+static void send_upgrade(struct session *session)
+{
+    char request[2048];
+    int length = snprintf(request, sizeof request,
+                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                          "Sec-WebSocket-Protocol: wamp.2.%s\r\n\r\n",
+                          options->path, options->port, serializer_names[session->as]);
+    session->stage = UPGRADING;
+    connection_queue(&session->connection, request, (size_t)length);
+    connection_flush(&session->connection);
+}
+
+static void writable(struct connection *connection)
+{
+    struct session *session = (struct session *)connection;
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (session->stage != CONNECTING) {
+        connection_flush(connection);
+        return;
+    }
+    getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error)
+        fail(session, strerror(error), NULL, 0);
+    else
+        send_upgrade(session);
+}
+
+void sessions_poll(int64_t nanoseconds)
+{
+    static const struct events events = {.readable = readable, .writable = writable};
+    connection_poll(&events, options->spin ? 0 : nanoseconds);
+}
+
+/* ---- joining ---- */
+
+static void open_session(struct session *session, enum role role, unsigned number)
+{
+    struct sockaddr_in server = {.sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)options->port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *session = (struct session){.role = role, .number = number, .began = now()};
+    session->as = options->serializers[opened++ % options->serializer_count];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    session->connection.fd = fd;
+    if (fd < 0 || (connect(fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS) ||
+        !connection_watch(&session->connection, fd, true))
+        fail(session, strerror(errno), NULL, 0);
+}
+
+bool sessions_join(struct session *sessions, unsigned count, enum role role)
+{
+    unsigned before = ready_count, started = 0, seen = before;
+    uint64_t last_progress = now();
+    while (ready_count - before < count && !faults()) {
+        while (started < count && before + started - ready_count < options->concurrency) {
+            open_session(&sessions[started], role, started);
+            started++;
+        }
+        sessions_poll(50000000);
+        if (ready_count != seen) {
+            seen = ready_count;
+            last_progress = now();
+        } else if ((double)(now() - last_progress) > options->patience * 1e9) {
+            fault("%u of %u could not join: no answer for %.0f s", count - (seen - before), count, options->patience);
+        }
+    }
+    return !faults();
+}

@@ -1,0 +1,1 @@
+"""The servers under test: one file for each, all with the interface of ``interface.py``, listed in ``registry.py``."""

@@ -1,0 +1,64 @@
+"""What a measurement needs from a server under test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class ServerFailed(Exception):
+    """A server did not start; the text says why, with the end of what it wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who joins, and by which ticket."""
+
+    authid: str
+    ticket: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that listens.
+
+    Attributes:
+        port: on 127.0.0.1.
+        path: of the WebSocket.
+        realm: what HELLO names.
+        processes: all its processes' ids; their CPU and memory count.
+        user: may subscribe to ``organization.bench``.
+        backend: may publish there, and register and call below ``bench.``.
+    """
+
+    port: int
+    path: str
+    realm: str
+    processes: tuple[int, ...]
+    user: Credentials
+    backend: Credentials
+
+
+class Server(Protocol):
+    """A server under test. Started anew for each measurement, so that none inherits another's heap."""
+
+    name: str
+
+    def lacks(self) -> str | None:
+        """What is missing on this machine to run it, in words; None if nothing is."""
+
+    def start(self, folder: Path) -> Running:
+        """Start it and return when it takes connections.
+
+        Args:
+            folder: an empty one of its own, which is deleted afterwards.
+
+        Raises:
+            ServerFailed: it does not come up.
+        """
+
+    def stop(self) -> None:
+        """Stop all its processes and wait for their end. Does nothing if it does not run."""

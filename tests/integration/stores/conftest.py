@@ -1,0 +1,314 @@
+"""One Postgres per test process, a shelf of every kind of store to put rows into, and a watch over the reactor."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import pytest
+import pytest_twisted
+from postgres_server import PostgresServer
+from twisted.internet import reactor
+from twisted.internet.task import Clock, LoopingCall
+
+from wampgate.stores.memory import MemoryTokenStore
+from wampgate.stores.postgres import PostgresTokenStore
+from wampgate.stores.preparing import prepare_postgres, prepare_sqlite
+from wampgate.stores.questions import stored_form
+from wampgate.stores.sqlite import SqliteTokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from wampgate.stores.questions import TokenHash
+
+Ids = Literal["text", "integer", "uuid"]
+
+# bshaffer's tables as they are met in the wild, once for each type that ids have there.
+WILD_TABLES = (
+    "CREATE TABLE oauth_access_tokens (access_token varchar(4000) PRIMARY KEY, client_id varchar(80) NOT NULL,"
+    " user_id {type}, expires timestamp, scope varchar(4000))",
+    "CREATE TABLE organization_members (organization_id {type} NOT NULL, user_id {type} NOT NULL, role varchar(20))",
+    "CREATE INDEX members_by_user ON organization_members (user_id)",
+)
+
+
+class Store(Protocol):
+    """What every store has."""
+
+    @property
+    def ready(self) -> bool: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def look_up(self, token: str) -> Any: ...
+    async def memberships(self, user: str) -> Any: ...
+
+
+class MemoryShelf:
+    """The memory store and how to fill it."""
+
+    kind = "memory"
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.store = MemoryTokenStore(self.clock.seconds)
+
+    def open(self, **_options: Any) -> Store:
+        return self.store
+
+    def put_token(self, token: str, user: str, seconds: float) -> None:
+        self.store.add_token(token, user, seconds)
+
+    def drop_token(self, token: str) -> None:
+        self.store.remove_token(token)
+
+    def put_membership(self, user: str, organization: str, role: str = "") -> None:
+        self.store.add_membership(user, organization, role)
+
+    def drop_membership(self, user: str, organization: str) -> None:
+        self.store.remove_membership(user, organization)
+
+
+@dataclass
+class SqlShelf:
+    """A store over SQL, and how to fill its tables from the side."""
+
+    kind: str
+    place: str
+    token_hash: TokenHash
+
+    def open(self, **options: Any) -> Store:
+        options = {"token_hash": self.token_hash, "timeout": 5.0} | options
+        if self.kind == "postgres":
+            return PostgresTokenStore(reactor, dsn=self.place, **options)
+        return SqliteTokenStore(reactor, path=self.place, **options)
+
+    def put_token(self, token: str, user: str, seconds: float) -> None:
+        expires = {
+            "postgres": "now() AT TIME ZONE 'UTC' + make_interval(secs => %s)",
+            "sqlite": "datetime('now', ? || ' seconds')",
+        }[self.kind]
+        self.put_raw(token, user, expires, seconds)
+
+    def put_raw(self, token: str, user: str | None, expires_sql: str, *parameters: Any) -> None:
+        """A token whose ``expires`` is an SQL expression."""
+        slot = self._slot
+        self.execute(
+            "INSERT INTO oauth_access_tokens (access_token, client_id, user_id, expires)"
+            f" VALUES ({slot}, 'app', {slot}, {expires_sql})",
+            stored_form(token, self.token_hash),
+            user,
+            *parameters,
+        )
+
+    def drop_token(self, token: str) -> None:
+        slot = self._slot
+        self.execute(
+            f"DELETE FROM oauth_access_tokens WHERE access_token = {slot}", stored_form(token, self.token_hash)
+        )
+
+    def put_membership(self, user: str, organization: str, role: str = "") -> None:
+        slot = self._slot
+        self.execute(
+            f"INSERT INTO organization_members (organization_id, user_id, role) VALUES ({slot}, {slot}, {slot})",
+            *(organization, user, role),
+        )
+
+    def drop_membership(self, user: str, organization: str) -> None:
+        slot = self._slot
+        self.execute(
+            f"DELETE FROM organization_members WHERE user_id = {slot} AND organization_id = {slot}", user, organization
+        )
+
+    @property
+    def _slot(self) -> str:
+        return "%s" if self.kind == "postgres" else "?"
+
+    def execute(self, statement: str, *parameters: Any) -> list[Any]:
+        """Run one statement beside the store."""
+        if self.kind == "postgres":
+            return PostgresServer.execute(None, statement, dsn=self.place, parameters=parameters or None)  # type: ignore[arg-type] # uses no server
+        with closing(sqlite3.connect(self.place, isolation_level=None)) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+
+Shelf = MemoryShelf | SqlShelf
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases() -> dict[str, str]:
+    """The DSN of the database that holds a kind of tables; made when first asked for."""
+    return {}
+
+
+def postgres_shelf(server: PostgresServer, databases: dict[str, str], ids: Ids, token_hash: TokenHash) -> SqlShelf:
+    if ids not in databases:
+        if ids == "text":
+            databases[ids] = server.create_database()
+            prepare_postgres(databases[ids])
+        else:
+            databases[ids] = server.create_database(*(table.format(type=ids) for table in WILD_TABLES))
+    shelf = SqlShelf("postgres", databases[ids], token_hash)
+    shelf.execute("TRUNCATE oauth_access_tokens, organization_members")
+    return shelf
+
+
+def sqlite_shelf(folder: Path, ids: Ids, token_hash: TokenHash) -> SqlShelf:
+    path = folder / f"{ids}.sqlite3"
+    shelf = SqlShelf("sqlite", str(path), token_hash)
+    if ids == "text":
+        prepare_sqlite(path)
+    else:
+        for table in WILD_TABLES:
+            shelf.execute(table.format(type=ids))
+    return shelf
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def sql_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> SqlShelf:
+    """Our own tables, tokens hashed."""
+    return make_sql_shelf(request, tmp_path, request.param, "text", "sha256")
+
+
+def make_sql_shelf(
+    request: pytest.FixtureRequest, folder: Path, kind: str, ids: Ids, token_hash: TokenHash
+) -> SqlShelf:
+    if kind == "sqlite":
+        return sqlite_shelf(folder, ids, token_hash)
+    server = request.getfixturevalue("postgres_server")
+    return postgres_shelf(server, request.getfixturevalue("databases"), ids, token_hash)
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        *(
+            f"{kind}-{ids}-{how}"
+            for kind in ("sqlite", "postgres")
+            for ids in ("text", "integer", "uuid")
+            for how in ("sha256", "plain")
+        ),
+    ]
+)
+def any_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Shelf, Ids]:
+    """Every kind of store with every type of ids, and which ids it takes."""
+    if request.param == "memory":
+        return MemoryShelf(), "text"
+    kind, ids, how = request.param.split("-")
+    return make_sql_shelf(request, tmp_path, kind, ids, how), ids
+
+
+@pytest.fixture
+def shelf_of_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Shelf]:
+    """Makes a store of a kind, with our own tables."""
+
+    def make(kind: str) -> Shelf:
+        return MemoryShelf() if kind == "memory" else make_sql_shelf(request, tmp_path, kind, "text", "sha256")
+
+    return make
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def shelf(request: pytest.FixtureRequest, shelf_of_kind: Callable[[str], Shelf]) -> Shelf:
+    """Every kind of store, with our own tables."""
+    return shelf_of_kind(request.param)
+
+
+class Opener:
+    """Starts stores and sees that they are stopped."""
+
+    def __init__(self) -> None:
+        self.opened: list[Store] = []
+        self.shelf: Shelf | None = None
+
+    async def __call__(self, shelf: Shelf, **options: Any) -> Store:
+        store = shelf.open(**options)
+        await store.start()
+        self.opened.append(store)
+        return store
+
+
+@pytest_twisted.async_yield_fixture()
+async def opened() -> AsyncIterator[Opener]:
+    opener = Opener()
+    yield opener
+    for store in opener.opened:
+        await store.stop()
+
+
+HEARTBEAT = """
+import sys, time
+last = time.monotonic()
+while not sys.stdin.closed:
+    time.sleep(0.005)
+    now = time.monotonic()
+    if now - last > 0.03:
+        print(last, now, flush=True)
+    last = now
+"""
+
+
+class StallWatch:
+    """Measures for how long the reactor did not come round.
+
+    Another process sleeps and wakes beside it: what it misses too is the machine's
+    doing, not the reactor's, and is subtracted.
+    """
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._gaps: list[tuple[float, float]] = []
+        self._loop = LoopingCall(self._beat)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", HEARTBEAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self) -> None:
+        self._last = time.monotonic()
+        self._loop.start(0.005, now=False)
+
+    def stop(self) -> None:
+        self._loop.stop()
+        self._beat()
+        self._process.kill()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def worst(self) -> float:
+        """The longest stall in seconds that the machine does not explain; call after :meth:`stop`."""
+        assert self._process.stdout is not None
+        missed = [tuple(map(float, line.split())) for line in self._process.stdout if len(line.split()) == 2]
+        return max((_uncovered(gap, missed) for gap in self._gaps), default=0.0)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        self._gaps.append((self._last, now))
+        self._last = now
+
+
+def _uncovered(gap: tuple[float, float], missed: list[tuple[float, ...]]) -> float:
+    covered = sum(max(0.0, min(gap[1], end) - max(gap[0], begin)) for begin, end in missed)
+    return gap[1] - gap[0] - covered
+
+
+@pytest.fixture
+def stall_watch() -> Iterator[StallWatch]:
+    watch = StallWatch()
+    try:
+        yield watch
+    finally:
+        watch.close()

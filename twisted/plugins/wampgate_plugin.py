@@ -1,0 +1,5 @@
+"""Makes ``twistd wampgate`` known to Twisted."""
+
+from twisted.application.service import ServiceMaker
+
+wampgate = ServiceMaker("wampgate", "wampgate.twistd", "A WAMP router with token authentication.", "wampgate")

@@ -1,0 +1,112 @@
+"""Which organizations each user belongs to, asked of the store at most once at a time and kept a short while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from wampgate.core.decisions import Pending
+from wampgate.core.errors import StoreUnavailable
+from wampgate.core.uri import is_organization_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from wampgate.core.interfaces import TokenStore
+
+_MANY: Final = 10_000
+"""Above so many kept users, those whose time is over are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organizations:
+    """A user's organizations at one moment; only ids that can stand in a topic."""
+
+    ids: frozenset[str]
+    until: float
+
+
+class Memberships:
+    """A short memory in front of a token store.
+
+    Args:
+        store: the realm's token store.
+        now: the router's monotonic clock, in seconds.
+        seconds: how long an answer holds.
+        run: starts a coroutine.
+        odd_id: told of each user and organization id that can't stand in a topic.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        now: Callable[[], float],
+        seconds: float,
+        run: Callable[[Coroutine[Any, Any, None]], None],
+        odd_id: Callable[[str, str], None],
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._seconds = seconds
+        self._run = run
+        self._odd_id = odd_id
+        self._organizations_by_user: dict[str, Organizations] = {}
+        self._waiting_by_user: dict[str, list[Pending[Organizations | None]]] = {}
+
+    def known(self, user: str) -> Organizations | None:
+        """What is known and still holds; None if the store has to be asked."""
+        organizations = self._organizations_by_user.get(user)
+        if organizations is None or organizations.until <= self._now():
+            return None
+        return organizations
+
+    def ask(self, user: str) -> Pending[Organizations | None]:
+        """Ask the store; whoever asks for the same user meanwhile shares the answer. None: it can't be said now."""
+        answer: Pending[Organizations | None] = Pending()
+        waiting = self._waiting_by_user.get(user)
+        if waiting is not None:
+            waiting.append(answer)
+            return answer
+        self._waiting_by_user[user] = [answer]
+        self._run(self._ask(user))
+        return answer
+
+    async def _ask(self, user: str) -> None:
+        organizations = None
+        try:
+            organizations = await self.load(user)
+        except StoreUnavailable:
+            pass
+        finally:
+            # Whatever went wrong, no one may wait for ever.
+            for answer in self._waiting_by_user.pop(user):
+                answer.resolve(organizations)
+
+    async def load(self, user: str) -> Organizations:
+        """Ask the store, for a coroutine that can wait.
+
+        Raises:
+            StoreUnavailable: the store can't say now.
+        """
+        asked = self._now()
+        ids = set()
+        for membership in await self._store.memberships(user):
+            if is_organization_id(membership.organization):
+                ids.add(membership.organization)
+            else:
+                self._odd_id(user, membership.organization)
+        # The answer is as old as the question.
+        organizations = Organizations(frozenset(ids), asked + self._seconds)
+        if len(self._organizations_by_user) >= _MANY:
+            self._forget()
+        self._organizations_by_user[user] = organizations
+        return organizations
+
+    def _forget(self) -> None:
+        now = self._now()
+        self._organizations_by_user = {
+            user: organizations
+            for user, organizations in self._organizations_by_user.items()
+            if organizations.until > now
+        }

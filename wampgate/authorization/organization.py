@@ -1,0 +1,135 @@
+"""The mission: a user may subscribe to the topics of those organizations it belongs to, and to no other.
+
+``organization.<id>`` and all below it. A prefix or wildcard is allowed if it can't
+match beyond one such organization: ``organization.7.`` is, ``organization.7`` as
+a prefix is not, since it matches ``organization.70`` as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from wampgate.core.decisions import Decision, Pending
+from wampgate.core.errors import JoinRefused, uri
+from wampgate.core.uri import is_organization_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wampgate.authorization.memberships import Memberships, Organizations
+    from wampgate.authorization.rules import Rules
+    from wampgate.core.decisions import Action
+    from wampgate.core.interfaces import Principal
+    from wampgate.wire.messages import Match
+
+TOLD: Final = 100
+"""So many organizations are listed in WELCOME; a count tells of the others."""
+
+
+class OrganizationAuthorizer:
+    """Memberships for the organizations' topics, static rules for the rest; nothing else is allowed.
+
+    It decides both what a session may do (:class:`wampgate.core.interfaces.Authorizer`)
+    and whether it may join (:class:`wampgate.core.interfaces.Admission`).
+
+    Args:
+        rules: the realm's static rules; where one speaks, it decides.
+        memberships: None in a realm without users.
+        root: the first components of the organizations' topics; None if there are no such topics.
+        require_organization: whether a user has to name an organization in HELLO.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        memberships: Memberships | None,
+        *,
+        root: str | None = "organization",
+        require_organization: bool = False,
+    ) -> None:
+        self._rules = rules
+        self._memberships = memberships
+        self._beginning = None if root is None else root + "."
+        self._require_organization = require_organization
+
+    # --- what a session may do ---
+
+    def authorize(self, who: Principal, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
+        """See :meth:`wampgate.core.interfaces.Authorizer.authorize`."""
+        decision = self._rules.decide(who.authrole, action, subject, match)
+        if decision is not None:
+            return decision
+        if action != "subscribe" or who.user is None or self._memberships is None:
+            return _NO_RULE
+        organization = self._organization(subject, match)
+        if organization is None:
+            return _NO_RULE
+        organizations = self._memberships.known(who.user)
+        if organizations is not None:
+            return _decide(organizations, organization)
+        later: Pending[Decision] = Pending()
+        self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, organization)))
+        return later
+
+    def _organization(self, subject: str, match: Match) -> str | None:
+        """The one organization whose topics a subject can't leave; None if there is none."""
+        if self._beginning is None or not subject.startswith(self._beginning):
+            return None
+        organization, dot, _ = subject[len(self._beginning) :].partition(".")
+        if match == "prefix" and not dot:
+            # Cut within the id: other ids begin like this one.
+            return None
+        # An empty component is a wildcard, and no id.
+        return organization if is_organization_id(organization) else None
+
+    # --- whether it may join ---
+
+    async def admit(self, who: Principal, authextra: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :meth:`wampgate.core.interfaces.Admission.admit`.
+
+        Raises:
+            JoinRefused: an organization is required, or the one that was named isn't the user's.
+            StoreUnavailable: the memberships can't be had now.
+        """
+        wanted = authextra.get("organization")
+        if isinstance(wanted, int) and not isinstance(wanted, bool):
+            wanted = str(wanted)
+        if who.user is None or self._memberships is None:
+            if wanted is not None:
+                raise _not_a_member(who, wanted)
+            return {}
+        if wanted is None and self._require_organization:
+            raise JoinRefused(
+                uri.ORGANIZATION_REQUIRED,
+                "name an organization in HELLO.Details.authextra.organization",
+            )
+        organizations = self._memberships.known(who.user) or await self._memberships.load(who.user)
+        if wanted is not None and wanted not in organizations.ids:
+            raise _not_a_member(who, wanted)
+        told: dict[str, Any] = {
+            "organizations": sorted(organizations.ids)[:TOLD],
+            "organization_count": len(organizations.ids),
+        }
+        if wanted is not None:
+            told["organization"] = wanted
+        return told
+
+
+def _decide(organizations: Organizations | None, organization: str) -> Decision:
+    if organizations is None:
+        return _UNDECIDED
+    if organization in organizations.ids:
+        return Decision(True, f"member of {organization}")
+    return Decision(False, f"not a member of {organization}")
+
+
+def _not_a_member(who: Principal, organization: object) -> JoinRefused:
+    return JoinRefused(
+        uri.NOT_AUTHORIZED,
+        "this user does not belong to the organization that HELLO names",
+        f"{who.authid!r} is not a member of {organization!r:.80}",
+    )
+
+
+_NO_RULE: Final = Decision(False, "no rule allows it")
+_UNDECIDED: Final = Decision(False, "the memberships could not be read", failed=True)

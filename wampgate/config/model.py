@@ -1,0 +1,489 @@
+"""The configuration, as types: what router.json may say, what it means, and what holds where it says nothing.
+
+    Configuration
+    ├── listen       Listen…
+    ├── limits       Limits
+    └── realms       Realm…
+        ├── store            PostgresStore | SqliteStore | null
+        ├── authentication   Authentication: TicketAuthentication, AnonymousAuthentication, Principal…
+        ├── authorization    Authorization: Rule…
+        └── bridges          RedisBridge…: PlainRule | SocketIoEmitterRule…
+
+What the single values may be stands in ``values.py``.
+"""
+
+from hashlib import sha256
+from typing import Annotated, ClassVar, Final, TypeAlias
+
+from msgspec import Meta
+
+from wampgate.config.section import Check, Section, Unique
+from wampgate.config.templates import missing_variables
+from wampgate.config.values import (
+    AuthId,
+    BridgeName,
+    CacheSeconds,
+    CaFile,
+    Count,
+    CountOrNone,
+    Endpoint,
+    Host,
+    MessageBytes,
+    OrganizationRoot,
+    Origin,
+    PayloadFormat,
+    PoolSize,
+    PostgresDsn,
+    PostgresMembershipQuery,
+    PostgresTimeZone,
+    PostgresTokenQuery,
+    QueueBytes,
+    RealmName,
+    RedisUrl,
+    Role,
+    Seconds,
+    SocketIoKey,
+    SocketIoNamespace,
+    SourceTemplate,
+    SqliteMembershipQuery,
+    SqliteTimeZone,
+    SqliteTokenQuery,
+    StorePath,
+    StoreSeconds,
+    Ticket,
+    TicketSha256,
+    TokenHash,
+    TopicTemplate,
+)
+from wampgate.core.decisions import Action, Disclosure
+from wampgate.core.uri import is_pattern, is_reserved
+from wampgate.wire.messages import Match
+
+
+class Listen(Section, frozen=True, kw_only=True):
+    """Where connections are taken.
+
+    Attributes:
+        endpoint: a Twisted server endpoint: ``tcp:``, ``ssl:``, ``unix:``,
+            ``systemd:`` and what else is installed. Paths in it are relative to
+            the working directory.
+    """
+
+    endpoint: Endpoint
+
+
+class Limits(Section, frozen=True, kw_only=True):
+    """How much one client may use, and all together. ``docs/limits.md`` says what happens beyond.
+
+    Attributes:
+        message_bytes: the longest message, in bytes, after reassembly and inflation.
+        connections: open connections in all.
+        connections_per_address: open connections from one address; 0 for no limit.
+        unauthenticated_connections: connections that have not joined yet.
+        header_seconds: for the whole HTTP header, from the connection's first moment.
+        hello_seconds: from the WebSocket's opening to HELLO.
+        join_seconds: from the WebSocket's opening to WELCOME.
+        outbox_bytes: what may wait for one session's socket.
+        stalled_seconds: how long a socket may take nothing while something waits for it.
+        inbox_messages: messages of one session that may wait for a decision.
+        subscriptions_per_session: subscriptions that one session holds.
+        registrations_per_session: registrations that one session holds.
+        calls_per_session: calls of one session that are not answered yet.
+        fragments_per_message: WebSocket fragments of one message.
+        ping_seconds: between the pings on a connection.
+        ping_timeout_seconds: from a ping to its pong.
+        failed_logins_per_address_per_minute: tokens that were not accepted.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "outbox_bytes",
+            ("outbox_bytes", "message_bytes"),
+            "at least message_bytes, or no reader could take the longest message",
+            lambda outbox, message: None if outbox >= message else f"{outbox}, with message_bytes {message}",
+        ),
+    )
+
+    message_bytes: MessageBytes = 2**20
+    connections: Count = 20_000
+    connections_per_address: CountOrNone = 1_000
+    unauthenticated_connections: Count = 2_000
+    header_seconds: Seconds = 5.0
+    hello_seconds: Seconds = 5.0
+    join_seconds: Seconds = 10.0
+    outbox_bytes: QueueBytes = 2**20
+    stalled_seconds: Seconds = 10.0
+    inbox_messages: Count = 128
+    subscriptions_per_session: Count = 1_000
+    registrations_per_session: Count = 1_000
+    calls_per_session: Count = 1_000
+    fragments_per_message: Count = 1_024
+    ping_seconds: Seconds = 30.0
+    ping_timeout_seconds: Seconds = 30.0
+    failed_logins_per_address_per_minute: Count = 50
+
+
+class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="postgres"):
+    """Tokens and memberships in a Postgres database.
+
+    Attributes:
+        dsn: how to connect: libpq's URL or its ``key=value`` form.
+        pool_size: how many connections are kept.
+        timeout_seconds: an answer that takes longer counts as none.
+        token_query: instead of the query for the tables that ``wampgate init``
+            makes. Parameter ``%(token)s``; ``docs/postgres.md`` names the columns.
+        membership_query: likewise. Parameter ``%(user)s``.
+        token_hash: how the table holds tokens: as the SHA-256 in lower-case
+            hexadecimal, or ``plain`` for tables that exist already.
+        timezone: the zone of ``expires`` if that column knows none.
+        allow_null_expires: whether a token without ``expires`` never ends;
+            else it is refused.
+    """
+
+    dsn: PostgresDsn
+    pool_size: PoolSize = 4
+    timeout_seconds: StoreSeconds = 3.0
+    token_query: PostgresTokenQuery | None = None
+    membership_query: PostgresMembershipQuery | None = None
+    token_hash: TokenHash = "sha256"  # noqa: S105 - a hash's name, no secret
+    timezone: PostgresTimeZone = "UTC"
+    allow_null_expires: bool = False
+
+
+class SqliteStore(Section, frozen=True, kw_only=True, tag_field="type", tag="sqlite"):
+    """Tokens and memberships in an SQLite file.
+
+    Attributes:
+        path: the file, relative to router.json's folder.
+        timeout_seconds: an answer that takes longer counts as none.
+        token_query: instead of the query for the tables that ``wampgate init``
+            makes. Parameter ``:token``.
+        membership_query: likewise. Parameter ``:user``.
+        token_hash: how the table holds tokens: as the SHA-256 in lower-case
+            hexadecimal, or ``plain`` for tables that exist already.
+        timezone: the zone of what stands in ``expires`` without an offset.
+        allow_null_expires: whether a token without ``expires`` never ends;
+            else it is refused.
+    """
+
+    path: StorePath
+    timeout_seconds: StoreSeconds = 3.0
+    token_query: SqliteTokenQuery | None = None
+    membership_query: SqliteMembershipQuery | None = None
+    token_hash: TokenHash = "sha256"  # noqa: S105 - a hash's name, no secret
+    timezone: SqliteTimeZone = "UTC"
+    allow_null_expires: bool = False
+
+
+class TicketAuthentication(Section, frozen=True, kw_only=True):
+    """WAMP-Ticket: with a token of the store, or a principal's ticket.
+
+    Attributes:
+        role: the role of the store's users; a principal has its own.
+        require_organization: whether a user has to name an organization in
+            HELLO's authextra.
+    """
+
+    role: Role = "member"
+    require_organization: bool = False
+
+
+class AnonymousAuthentication(Section, frozen=True, kw_only=True):
+    """Sessions of unknown people.
+
+    Attributes:
+        role: the role they get.
+    """
+
+    role: Role = "anonymous"
+
+
+class Principal(Section, frozen=True, kw_only=True):
+    """Someone who is known from the configuration, such as a backend.
+
+    Attributes:
+        authid: its name.
+        role: its role.
+        ticket: what it shows; either this or ``ticket_sha256``.
+        ticket_sha256: the SHA-256 of what it shows.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "ticket",
+            ("ticket", "ticket_sha256"),
+            "either ticket or ticket_sha256",
+            lambda ticket, digest: (
+                None if (ticket is None) != (digest is None) else "neither" if ticket is None else "both"
+            ),
+        ),
+    )
+
+    authid: AuthId
+    role: Role
+    ticket: Ticket | None = None
+    ticket_sha256: TicketSha256 | None = None
+
+    @property
+    def digest(self) -> str:
+        """The ticket's SHA-256 in lower-case hexadecimal, whichever way it was given."""
+        if self.ticket is not None:
+            return sha256(self.ticket.reveal().encode()).hexdigest()
+        return "" if self.ticket_sha256 is None else self.ticket_sha256.reveal()
+
+
+Principals = Annotated[
+    tuple[Principal, ...], Meta(description="a list of principals", extra={"unique": Unique(("authid",))})
+]
+
+
+def _shared_ticket(principals: tuple[Principal, ...]) -> str | None:
+    """Which principals one could not tell apart; None if each has a ticket of its own."""
+    first: dict[str, int] = {}
+    for index, principal in enumerate(principals):
+        earlier = first.setdefault(principal.digest, index)
+        if earlier != index:
+            return f"the same for principals[{earlier}] and principals[{index}]"
+    return None
+
+
+class Authentication(Section, frozen=True, kw_only=True):
+    """Who may join a realm.
+
+    Attributes:
+        ticket: users of the store and principals; null to switch it off.
+        anonymous: null, or the section that lets everyone in.
+        principals: who is known without a store.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "ticket",
+            ("ticket", "principals"),
+            "an object, since principals join by ticket",
+            lambda ticket, principals: "null" if principals and ticket is None else None,
+        ),
+        Check("principals", ("principals",), "a ticket of its own for each principal", _shared_ticket),
+    )
+
+    ticket: TicketAuthentication | None = TicketAuthentication()
+    anonymous: AnonymousAuthentication | None = None
+    principals: Principals = ()
+
+
+def _grants_reserved(actions: tuple[Action, ...], uri: str, match: Match, allow: bool) -> str | None:
+    """How the rule would let someone publish or register where only the router may; None if it does not."""
+    if not allow or not {"publish", "register"} & set(actions):
+        return None
+    reached = is_pattern(uri, match) and is_reserved(uri, match)
+    return f"what reaches there by match {match}" if reached else None
+
+
+class Rule(Section, frozen=True, kw_only=True):
+    """What a role may do. Of all rules that match, the most specific decides; without one the answer is no.
+
+    Attributes:
+        role: whom it concerns.
+        actions: any of ``subscribe``, ``publish``, ``call``, ``register``.
+        uri: the topic or procedure, or a pattern of them.
+        match: how ``uri`` is to be read.
+        allow: false forbids what a less specific rule allows.
+        disclose: whether receivers learn who publishes or calls.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "uri",
+            ("uri", "match"),
+            "a URI (or pattern) that fits match",
+            lambda uri, match: None if is_pattern(uri, match) else f"what is none for {match}",
+        ),
+        Check(
+            "uri",
+            ("actions", "uri", "match", "allow"),
+            'nothing of "wamp" and "wampgate" where actions has publish or register and allow is true',
+            _grants_reserved,
+        ),
+        Check(
+            "actions",
+            ("actions",),
+            "each action once",
+            lambda actions: None if len(set(actions)) == len(actions) else "one twice",
+        ),
+    )
+
+    role: Role
+    actions: Annotated[tuple[Action, ...], Meta(min_length=1, description="a list of at least one action")]
+    uri: str
+    match: Match = "exact"
+    allow: bool = True
+    disclose: Disclosure = "on_request"
+
+
+Rules = Annotated[
+    tuple[Rule, ...],
+    Meta(description="a list of rules", extra={"unique": Unique(("uri", "role", "match"), each="actions")}),
+]
+
+
+class Authorization(Section, frozen=True, kw_only=True):
+    """What sessions of a realm may do.
+
+    Attributes:
+        organization: the first components of organizations' topics. A member of 7
+            may subscribe to ``organization.7`` and to what is below it; null
+            switches that off.
+        cache_seconds: how long a decision that asked the store is kept.
+        rules: everything else.
+    """
+
+    organization: OrganizationRoot | None = "organization"
+    cache_seconds: CacheSeconds = 5.0
+    rules: Rules = ()
+
+
+def _same_variables(other: str) -> Check:
+    return Check("topic", (other, "topic"), f"the variables of {other} and no others", missing_variables)
+
+
+class PlainRule(Section, frozen=True, kw_only=True, tag_field="dialect", tag="plain"):
+    """Each message of a channel is an event.
+
+    Attributes:
+        channel: which channels; ``{variables}`` stand for one URI component.
+        topic: the topic of what comes there.
+        format: how a message's bytes are read.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (_same_variables("channel"),)
+
+    channel: SourceTemplate
+    topic: TopicTemplate
+    format: PayloadFormat = "json"
+
+
+class SocketIoEmitterRule(Section, frozen=True, kw_only=True, tag_field="dialect", tag="socketio-emitter"):
+    """What socket.io's emitters (PHP, Node) send to a room is an event.
+
+    Attributes:
+        key: the emitter's key prefix.
+        namespace: the socket.io namespace; others are ignored.
+        room: which rooms; ``{variables}`` stand for one URI component.
+        topic: the topic of what is sent there.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (_same_variables("room"),)
+
+    key: SocketIoKey = "socket.io"
+    namespace: SocketIoNamespace = "/"
+    room: SourceTemplate
+    topic: TopicTemplate
+
+
+BridgeRules: TypeAlias = Annotated[
+    tuple[PlainRule | SocketIoEmitterRule, ...], Meta(min_length=1, description="a list of at least one bridge rule")
+]
+
+
+class RedisBridge(Section, frozen=True, kw_only=True, tag_field="type", tag="redis"):
+    """Events from Redis pub/sub.
+
+    Attributes:
+        name: for logs and metrics.
+        url: where Redis is, with user and password; ``rediss://`` for TLS.
+        ca_file: the authorities that vouch for Redis' certificate (PEM),
+            relative to router.json's folder; null for the system's.
+        ping_seconds: a Redis that leaves a ping unanswered for as long is given
+            up and connected to anew.
+        rules: which channels become which topics.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "ca_file",
+            ("ca_file", "url"),
+            "a rediss:// url beside it, or null",
+            lambda ca_file, url: None if ca_file is None or url.reveal().startswith("rediss:") else "a url without TLS",
+        ),
+    )
+
+    name: BridgeName = "redis"
+    url: RedisUrl
+    ca_file: CaFile | None = None
+    ping_seconds: StoreSeconds = 2.0
+    rules: BridgeRules
+
+
+Bridges = Annotated[tuple[RedisBridge, ...], Meta(description="a list of bridges", extra={"unique": Unique(("name",))})]
+
+
+def _no_way_in(store: object, authentication: Authentication) -> str | None:
+    by_ticket = authentication.ticket is not None and (store is not None or authentication.principals)
+    return None if by_ticket or authentication.anonymous is not None else "no way to join"
+
+
+class Realm(Section, frozen=True, kw_only=True):
+    """A world of its own: nothing (token, session, decision) crosses from one realm into another.
+
+    Attributes:
+        name: what clients say in HELLO.
+        store: where users' tokens and memberships are; null for none.
+        authentication: who may join.
+        authorization: what they may do then.
+        bridges: where events come from beside WAMP.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "authentication",
+            ("store", "authentication"),
+            "a ticket section with a store or principals, or an anonymous section",
+            _no_way_in,
+        ),
+    )
+
+    name: RealmName
+    store: PostgresStore | SqliteStore | None = None
+    authentication: Authentication = Authentication()
+    authorization: Authorization = Authorization()
+    bridges: Bridges = ()
+
+    @property
+    def authmethods(self) -> tuple[str, ...]:
+        """The methods by which one can join, the one that tells most about a peer first."""
+        methods = self.authentication
+        ticket = methods.ticket is not None and (self.store is not None or bool(methods.principals))
+        return ("ticket",) * ticket + ("anonymous",) * (methods.anonymous is not None)
+
+
+DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
+"""Loopback only: what is to be seen from elsewhere has to be said."""
+
+
+class Configuration(Section, frozen=True, kw_only=True):
+    """router.json as a whole.
+
+    Attributes:
+        listen: where connections are taken.
+        hosts: names, beside those of loopback, under which browsers may reach the
+            router; without a port any port will do.
+        origins: origins, beside the router's own, whose pages may connect.
+        limits: what protects the router and its clients from one another.
+        realms: at least one.
+    """
+
+    listen: Annotated[
+        tuple[Listen, ...],
+        Meta(
+            min_length=1,
+            description="a list of at least one section with an endpoint",
+            extra={"unique": Unique(("endpoint",))},
+        ),
+    ] = (Listen(endpoint=DEFAULT_ENDPOINT),)
+    hosts: Annotated[tuple[Host, ...], Meta(description="a list of host names")] = ()
+    origins: Annotated[tuple[Origin, ...], Meta(description="a list of origins")] = ()
+    limits: Limits = Limits()
+    realms: Annotated[
+        tuple[Realm, ...],
+        Meta(min_length=1, description="a list of at least one realm", extra={"unique": Unique(("name",))}),
+    ]

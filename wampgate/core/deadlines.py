@@ -1,0 +1,81 @@
+"""All deadlines in one heap, so that ten thousand sessions need one timer between them."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MANY: Final = 1024
+"""Below so many cancelled deadlines, sweeping them out isn't worth it."""
+
+
+class Deadline:
+    """A callback at a time, until it is cancelled."""
+
+    __slots__ = ("callback", "when")
+
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when = when
+        self.callback: Callable[[], None] | None = callback
+
+
+class Deadlines:
+    """Deadlines in order; someone outside asks now and then which are due.
+
+    Attributes:
+        now: the monotonic clock, in seconds.
+    """
+
+    __slots__ = ("_cancelled", "_count", "_heap", "now")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        # The count keeps entries of the same time in order and comparisons off the deadlines.
+        self._heap: list[tuple[float, int, Deadline]] = []
+        self._count = 0
+        self._cancelled = 0
+
+    def __len__(self) -> int:
+        return len(self._heap) - self._cancelled
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> Deadline:
+        """A deadline so many seconds from now."""
+        return self.at(self.now() + seconds, callback)
+
+    def at(self, when: float, callback: Callable[[], None]) -> Deadline:
+        """A deadline at a time of the monotonic clock."""
+        deadline = Deadline(when, callback)
+        self._count += 1
+        heapq.heappush(self._heap, (when, self._count, deadline))
+        return deadline
+
+    def cancel(self, deadline: Deadline | None) -> None:
+        """Forget a deadline, if it is one and neither ran nor was cancelled."""
+        if deadline is None or deadline.callback is None:
+            return
+        deadline.callback = None
+        self._cancelled += 1
+        if self._cancelled > _MANY and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    def next(self) -> float | None:
+        """When the next deadline is due; None if there is none."""
+        heap = self._heap
+        while heap and heap[0][2].callback is None:
+            heapq.heappop(heap)
+            self._cancelled -= 1
+        return heap[0][0] if heap else None
+
+    def run_due(self) -> None:
+        """Run every deadline whose time has come. Callbacks must not raise."""
+        now = self.now()
+        while (when := self.next()) is not None and when <= now:
+            deadline = heapq.heappop(self._heap)[2]
+            callback, deadline.callback = deadline.callback, None
+            if callback is not None:
+                callback()

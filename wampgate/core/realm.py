@@ -1,0 +1,343 @@
+"""A realm: routes what established sessions send; owns broker and dealer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from wampgate.core.broker import Broker
+from wampgate.core.dealer import Dealer
+from wampgate.core.decisions import Decision
+from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
+from wampgate.core.ids import PublicationIds
+from wampgate.core.inbox import Inbox
+from wampgate.core.uri import is_pattern, is_reserved, is_uri
+from wampgate.wire.messages import (
+    Call,
+    Error,
+    Invocation,
+    Publish,
+    Published,
+    Register,
+    Registered,
+    Subscribe,
+    Subscribed,
+    Unregister,
+    Unregistered,
+    Unsubscribe,
+    Unsubscribed,
+    Yield,
+)
+from wampgate.wire.payload import NO_PAYLOAD, Payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wampgate.core.decisions import Action, Pending
+    from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Record
+    from wampgate.core.session import Session
+    from wampgate.wire.messages import Match, Message
+
+ROLES: Final[dict[str, Any]] = {
+    "broker": {
+        "features": {
+            "pattern_based_subscription": True,
+            "publisher_exclusion": True,
+            "publisher_identification": True,
+            "subscriber_blackwhite_listing": True,
+        }
+    },
+    "dealer": {"features": {"caller_identification": True}},
+}
+"""What WELCOME announces ("Router: Role and Feature Announcement"): nothing that isn't there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one session may hold or have in flight.
+
+    Attributes:
+        inbox: requests that wait for an authorizer; then reading stops.
+        subscriptions, registrations, calls: at the same time; the next one is refused.
+    """
+
+    inbox: int = 128
+    subscriptions: int = 1000
+    registrations: int = 1000
+    calls: int = 1000
+
+
+class Realm:
+    """One routing and administrative domain; nothing crosses to another one ("Realm").
+
+    Attributes:
+        sessions: who has joined, by session id.
+        counters: what happened here, by name, for metrics.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        deliver: Deliver,
+        authorizer: Authorizer,
+        admission: Admission,
+        authenticators: Mapping[str, Authenticator],
+        record: Record,
+        limits: SessionLimits | None = None,
+    ) -> None:
+        self.name = name
+        self.authenticators = authenticators
+        self.admission = admission
+        self.sessions: dict[int, Session] = {}
+        self.counters: Counter[str] = Counter()
+        self.broker = Broker(deliver, PublicationIds())
+        self.dealer = Dealer(deliver)
+        self._deliver = deliver
+        self._authorizer = authorizer
+        self._record = record
+        self._limits = limits or SessionLimits()
+        self._handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
+            Publish: self._publish,
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            Call: self._call,
+            Yield: self._yield,
+            Error: self._error,
+            Register: self._register,
+            Unregister: self._unregister,
+        }
+
+    def join(self, session: Session) -> None:
+        """Take in a session that has its id and its principal."""
+        self.sessions[session.id] = session
+
+    def leave(self, session: Session) -> None:
+        """Let a session go: afterwards nothing here knows it."""
+        if self.sessions.pop(session.id, None) is None:
+            return
+        if session.inbox is not None:
+            session.inbox.clear()
+        self.broker.leave(session)
+        self.dealer.leave(session)
+
+    def receive(self, session: Session, message: Message, payload: Payload) -> None:
+        """Route one message of an established session.
+
+        Raises:
+            ProtocolViolation: a message that a client may not send now.
+        """
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise ProtocolViolation(f"a {type(message).__name__.upper()} message was not expected")
+        handler(session, message, payload)
+
+    def authorize(self, session: Session, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
+        """Whether a session may do something on a URI that is valid for its match policy."""
+        if action in ("publish", "register") and is_reserved(subject, match):
+            return _RESERVED
+        return self._authorizer.authorize(session.principal, action, subject, match)
+
+    # --- requests that need a decision ---
+
+    def _publish(self, session: Session, message: Publish, payload: Payload) -> None:
+        self._begin(session, message)
+        if not is_uri(message.topic):
+            self._refuse_publish(session, message, _INVALID)
+            return
+        answer = self.authorize(session, "publish", message.topic, "exact")
+        if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Publish)):
+            self._published(session, message, payload, answer)
+        else:
+            self._wait(session, message, answer, lambda yes: self._published(session, message, payload, yes))
+
+    def _published(self, session: Session, message: Publish, payload: Payload, decision: Decision) -> None:
+        if not decision.allowed:
+            self._refuse_publish(session, message, self._refusal(session, "publish", message.topic, "exact", decision))
+            return
+        options = message.options
+        if options.opaque:
+            self._refuse_publish(session, message, _OPAQUE)
+            return
+        try:
+            publication = self.broker.publish(session, message.topic, options, payload, decision.disclose)
+        except RequestRefused as refusal:
+            self._refuse_publish(session, message, refusal)
+            return
+        if options.acknowledge:
+            self._deliver(Published(message.request, publication), NO_PAYLOAD, (session,))
+
+    def _subscribe(self, session: Session, message: Subscribe, _: Payload) -> None:
+        self._begin(session, message)
+        match = message.options.match
+        if not is_pattern(message.topic, match):
+            self._refuse(session, message, _INVALID)
+            return
+        answer = self.authorize(session, "subscribe", message.topic, match)
+        if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Subscribe)):
+            self._subscribed(session, message, answer)
+        else:
+            self._wait(session, message, answer, lambda yes: self._subscribed(session, message, yes))
+
+    def _subscribed(self, session: Session, message: Subscribe, decision: Decision) -> None:
+        match = message.options.match
+        if not decision.allowed:
+            self._refuse(session, message, self._refusal(session, "subscribe", message.topic, match, decision))
+        elif session.subscriptions is not None and len(session.subscriptions) >= self._limits.subscriptions:
+            self._refuse(session, message, self._limit("subscriptions", self._limits.subscriptions))
+        else:
+            subscription = self.broker.subscribe(session, message.topic, match)
+            self._deliver(Subscribed(message.request, subscription.id), NO_PAYLOAD, (session,))
+
+    def _call(self, session: Session, message: Call, payload: Payload) -> None:
+        self._begin(session, message)
+        if not is_uri(message.procedure):
+            self._refuse(session, message, _INVALID)
+            return
+        answer = self.authorize(session, "call", message.procedure, "exact")
+        if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Call)):
+            self._called(session, message, payload, answer)
+        else:
+            self._wait(session, message, answer, lambda yes: self._called(session, message, payload, yes))
+
+    def _called(self, session: Session, message: Call, payload: Payload, decision: Decision) -> None:
+        if not decision.allowed:
+            self._refuse(session, message, self._refusal(session, "call", message.procedure, "exact", decision))
+        elif session.calls is not None and len(session.calls) >= self._limits.calls:
+            self._refuse(session, message, self._limit("calls", self._limits.calls))
+        elif message.options.opaque:
+            self._refuse(session, message, _OPAQUE)
+        else:
+            try:
+                self.dealer.call(session, message, payload, decision.disclose)
+            except RequestRefused as refusal:
+                self._refuse(session, message, refusal)
+
+    def _register(self, session: Session, message: Register, _: Payload) -> None:
+        self._begin(session, message)
+        match = message.options.match
+        if not is_pattern(message.procedure, match):
+            self._refuse(session, message, _INVALID)
+            return
+        answer = self.authorize(session, "register", message.procedure, match)
+        if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Register)):
+            self._registered(session, message, answer)
+        else:
+            self._wait(session, message, answer, lambda yes: self._registered(session, message, yes))
+
+    def _registered(self, session: Session, message: Register, decision: Decision) -> None:
+        match = message.options.match
+        if not decision.allowed:
+            self._refuse(session, message, self._refusal(session, "register", message.procedure, match, decision))
+        elif session.registrations is not None and len(session.registrations) >= self._limits.registrations:
+            self._refuse(session, message, self._limit("registrations", self._limits.registrations))
+        else:
+            try:
+                registration = self.dealer.register(session, message.procedure, message.options)
+            except RequestRefused as refusal:
+                self._refuse(session, message, refusal)
+                return
+            self._deliver(Registered(message.request, registration.id), NO_PAYLOAD, (session,))
+
+    # --- messages that never wait ---
+
+    def _unsubscribe(self, session: Session, message: Unsubscribe, _: Payload) -> None:
+        self._begin(session, message)
+        try:
+            self.broker.unsubscribe(session, message.subscription)
+        except RequestRefused as refusal:
+            self._refuse(session, message, refusal)
+            return
+        self._deliver(Unsubscribed(message.request), NO_PAYLOAD, (session,))
+
+    def _unregister(self, session: Session, message: Unregister, _: Payload) -> None:
+        self._begin(session, message)
+        try:
+            self.dealer.unregister(session, message.registration)
+        except RequestRefused as refusal:
+            self._refuse(session, message, refusal)
+            return
+        self._deliver(Unregistered(message.request), NO_PAYLOAD, (session,))
+
+    def _yield(self, session: Session, message: Yield, payload: Payload) -> None:
+        if message.options.progress:
+            raise ProtocolViolation("a progressive result was sent though none was asked for")
+        self.dealer.yielded(session, message, payload)
+
+    def _error(self, session: Session, message: Error, payload: Payload) -> None:
+        if message.request_type != Invocation.code:
+            raise ProtocolViolation(f"an ERROR answers INVOCATION ({Invocation.code}), not {message.request_type}")
+        if not is_uri(message.error):
+            message.error = uri.INVALID_URI
+        self.dealer.failed(session, message, payload)
+
+    # --- what they share ---
+
+    def _begin(self, session: Session, message: Any) -> None:
+        """Check a request's id ("IDs"): a pending one may not come again; a gap is taken and counted.
+
+        Autobahn Python leaves out an id when a message could not be serialized.
+        """
+        request: int = message.request
+        if (session.calls is not None and request in session.calls) or (
+            session.inbox is not None and request in session.inbox.requests
+        ):
+            raise ProtocolViolation(f"the request id {request} is in use")
+        if request != session.last_request + 1:
+            self.counters["request_id_gaps"] += 1
+        session.last_request = request
+
+    def _wait(
+        self,
+        session: Session,
+        message: Publish | Subscribe | Call | Register,
+        answer: Decision | Pending[Decision],
+        act: Callable[[Decision], None],
+    ) -> None:
+        if session.inbox is None:
+            session.inbox = Inbox()
+        inbox = session.inbox
+
+        def act_if_still_here(decision: Decision) -> None:
+            if not session.established:
+                return
+            act(decision)
+            if len(inbox) == self._limits.inbox // 2:
+                session.link.resume()
+
+        inbox.wait(type(message), message.request, answer, act_if_still_here)
+        if len(inbox) == self._limits.inbox:
+            self.counters["inbox_full"] += 1
+            session.link.pause()
+
+    def _refusal(
+        self, session: Session, action: Action, subject: str, match: Match, decision: Decision
+    ) -> RequestRefused:
+        self.counters["refused"] += 1
+        self._record("refused", session, action=action, uri=subject, match=match, because=decision.because)
+        if decision.failed:
+            return RequestRefused(
+                uri.AUTHORIZATION_FAILED, "it could not be decided whether this is allowed; try again"
+            )
+        return RequestRefused(uri.NOT_AUTHORIZED, f"this session may not {action} {subject}")
+
+    def _limit(self, what: str, limit: int) -> RequestRefused:
+        self.counters[f"limit_{what}"] += 1
+        return RequestRefused(uri.LIMIT_EXCEEDED, f"a session may have {limit} {what} at a time")
+
+    def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
+        error = Error(message.code, message.request, {}, refusal.error)
+        self._deliver(error, Payload([refusal.message]), (session,))
+
+    def _refuse_publish(self, session: Session, message: Publish, refusal: RequestRefused) -> None:
+        # A publication that isn't acknowledged fails in silence ("Publish ERROR").
+        if message.options.acknowledge:
+            self._refuse(session, message, refusal)
+
+
+_INVALID: Final = RequestRefused(
+    uri.INVALID_URI, "components are separated by dots, not empty, without whitespace, '#' and control characters"
+)
+_RESERVED: Final = Decision(False, "wamp. and wampgate. are the router's own")
+_OPAQUE: Final = RequestRefused(uri.FEATURE_NOT_SUPPORTED, "this router does not announce payload passthru mode")

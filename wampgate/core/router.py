@@ -1,0 +1,284 @@
+"""The router: from the first byte of WAMP to the last, each session's way through its states ("Sessions")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, uri
+from wampgate.core.ids import random_id
+from wampgate.core.interfaces import Challenge
+from wampgate.core.realm import ROLES
+from wampgate.core.session import Joining, Session, State, offered
+from wampgate.core.uri import is_uri
+from wampgate.wire.messages import Abort, Authenticate, Goodbye, Hello, Welcome
+from wampgate.wire.messages import Challenge as ChallengeMessage
+from wampgate.wire.payload import NO_PAYLOAD, Payload
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+    from wampgate.core.deadlines import Deadlines
+    from wampgate.core.interfaces import (
+        Connection,
+        Deliver,
+        Link,
+        Principal,
+        Record,
+    )
+    from wampgate.core.realm import Realm
+    from wampgate.wire.messages import Message
+
+NORMAL_CLOSURE: Final = 1000
+"""WebSocket close code for a session that ended as it should (RFC 6455, section 7.4.1)."""
+
+PROTOCOL_ERROR: Final = 1002
+POLICY_VIOLATION: Final = 1008
+
+GOODBYE_SECONDS: Final = 2.0
+"""How long a peer has to answer our GOODBYE before the connection is closed all the same."""
+
+
+class Router:
+    """Opens, watches over and ends the sessions of all realms.
+
+    Args:
+        realms: the realms, by name.
+        deliver: where messages go.
+        record: where the operator's lines go.
+        deadlines: the one heap of deadlines.
+        run: starts a coroutine; the core awaits only what adapters give it.
+        join_seconds: from the opened connection to WELCOME, HELLO included.
+        agent: what WELCOME calls this router.
+    """
+
+    def __init__(
+        self,
+        realms: Iterable[Realm],
+        *,
+        deliver: Deliver,
+        record: Record,
+        deadlines: Deadlines,
+        run: Callable[[Coroutine[Any, Any, None]], None],
+        hello_seconds: float = 5.0,
+        join_seconds: float = 10.0,
+        agent: str = "wampgate",
+    ) -> None:
+        self.realms = {realm.name: realm for realm in realms}
+        self._deliver = deliver
+        self._record = record
+        self._deadlines = deadlines
+        self._run = run
+        self._hello_seconds = hello_seconds
+        self._join_seconds = join_seconds
+        self._agent = agent
+
+    # --- what the transport tells ---
+
+    def connected(self, link: Link, connection: Connection) -> Session:
+        """A peer is there and may say HELLO."""
+        session = Session(link, connection)
+        session.deadline = self._deadlines.after(self._hello_seconds, lambda: self._late(session, "HELLO"))
+        return session
+
+    def receive(self, session: Session, message: Message, payload: Payload) -> None:
+        """A peer sent a message. Never raises for what a peer can do."""
+        try:
+            if session.state is State.ESTABLISHED and type(message) is not Goodbye:
+                session.realm.receive(session, message, payload)
+            else:
+                self._step(session, message)
+        except ProtocolViolation as violation:
+            self.violated(session, str(violation))
+
+    def violated(self, session: Session, why: str) -> None:
+        """A peer broke the protocol: it gets ABORT, its session ends, its connection closes ("Protocol Errors")."""
+        if session.state is State.CLOSED:
+            return
+        self._record("violated", session, why=why)
+        self._abort(session, uri.PROTOCOL_VIOLATION, why, PROTOCOL_ERROR)
+
+    def disconnected(self, session: Session) -> None:
+        """A peer's connection is gone."""
+        self._end(session)
+
+    # --- what the operator, an expired token or a shutdown asks for ---
+
+    def goodbye(self, session: Session, reason: str, message: str) -> None:
+        """End an established session from our side; its peer has :data:`GOODBYE_SECONDS` to answer."""
+        if session.state is not State.ESTABLISHED:
+            return
+        self._deliver(Goodbye({"message": message}, reason), NO_PAYLOAD, (session,))
+        self._end(session, State.CLOSING)
+        session.deadline = self._deadlines.after(GOODBYE_SECONDS, lambda: self._close(session, NORMAL_CLOSURE, reason))
+
+    def shut(self, session: Session, code: int, reason: str) -> None:
+        """End a session for a reason that a retry can cure: the connection closes, without a GOODBYE.
+
+        Autobahn JS never comes back after a GOODBYE, but after a close code it does.
+        """
+        self._close(session, code, reason)
+
+    # --- the states ---
+
+    def _step(self, session: Session, message: Message) -> None:
+        """Take a message that is not routed: the table of states, by what each one waits for."""
+        match session.state, message:
+            case State.OPENING, Hello():
+                self._hello(session, message)
+            case State.CHALLENGING, Authenticate():
+                self._authenticate(session, message)
+            case State.ESTABLISHED, Goodbye():
+                self._deliver(Goodbye({}, uri.GOODBYE_AND_OUT), NO_PAYLOAD, (session,))
+                self._end(session)
+                session.link.close(NORMAL_CLOSURE, uri.GOODBYE_AND_OUT)
+            case State.CLOSING, Goodbye():
+                self._close(session, NORMAL_CLOSURE, uri.GOODBYE_AND_OUT)
+            case ((State.OPENING | State.AUTHENTICATING | State.CHALLENGING), Abort()):
+                self._close(session, NORMAL_CLOSURE, "the client aborted")
+            case ((State.CLOSING | State.CLOSED), _):
+                # What was sent before our GOODBYE arrived has no effect any more.
+                pass
+            case state, _:
+                what = type(message).__name__.upper()
+                raise ProtocolViolation(f"a {what} message was not expected: this session {state.value}")
+
+    def _hello(self, session: Session, message: Hello) -> None:
+        session.state = State.AUTHENTICATING
+        self._deadlines.cancel(session.deadline)
+        session.deadline = self._deadlines.after(self._join_seconds, lambda: self._late(session, "the answer"))
+        roles = message.details.roles
+        if not (roles.publisher or roles.subscriber or roles.caller or roles.callee):
+            raise ProtocolViolation("HELLO.Details.roles names no role of a client")
+        realm = self.realms.get(message.realm)
+        if realm is None:
+            if is_uri(message.realm):
+                self._abort(session, uri.NO_SUCH_REALM, "there is no such realm here", POLICY_VIOLATION)
+            else:
+                self._abort(session, uri.INVALID_URI, "the realm is not a URI", POLICY_VIOLATION)
+            return
+        methods = offered(message.details.authmethods)
+        authenticator = next(
+            (realm.authenticators[method] for method in methods if method in realm.authenticators), None
+        )
+        if authenticator is None:
+            self._no_method(session, methods, realm)
+            return
+        session.joining = Joining(realm, message.details, authenticator)
+        self._run(self._ask(session, authenticator.hello(message.details, session.connection)))
+
+    def _no_method(self, session: Session, methods: tuple[str, ...], realm: Realm) -> None:
+        accepted = ", ".join(realm.authenticators) or "none"
+        self._record("join_refused", session, because=f"offered {methods}, accepted: {accepted}")
+        if set(methods) <= {"anonymous"}:
+            error, why = uri.AUTHENTICATION_REQUIRED, "a token is required to join this realm"
+        else:
+            error, why = (
+                uri.NO_MATCHING_AUTH_METHOD,
+                f"none of the offered authmethods is accepted; accepted: {accepted}",
+            )
+        self._abort(session, error, why, POLICY_VIOLATION)
+
+    def _authenticate(self, session: Session, message: Authenticate) -> None:
+        joining = session.joining
+        if joining is None or joining.challenge is None:  # the state rules it out; mypy can't know
+            raise ProtocolViolation("no challenge was sent")
+        session.state = State.AUTHENTICATING
+        answer = joining.authenticator.authenticate(
+            joining.details, joining.challenge, message.signature, message.extra
+        )
+        self._run(self._ask(session, answer))
+
+    async def _ask(self, session: Session, step: Awaitable[Challenge | Principal]) -> None:
+        """Await one step of the authentication and go on from there, if the peer is still there."""
+        try:
+            outcome = await step
+            if session.state is not State.AUTHENTICATING or session.joining is None:
+                return
+            if isinstance(outcome, Challenge):
+                self._challenge(session, session.joining, outcome)
+            else:
+                await self._admit(session, session.joining, outcome)
+        except JoinRefused as refusal:
+            self._refuse_join(session, refusal.error, refusal.message, refusal.log)
+        except StoreUnavailable as failure:
+            self._refuse_join(
+                session, uri.AUTHENTICATION_FAILED, "it can't be checked now who you are; try again", str(failure)
+            )
+        except Exception as error:  # noqa: BLE001 - an authenticator's bug must refuse, not leave the peer hanging
+            self._refuse_join(
+                session,
+                uri.AUTHENTICATION_FAILED,
+                "it can't be checked now who you are; try again",
+                type(error).__name__,
+            )
+
+    def _challenge(self, session: Session, joining: Joining, challenge: Challenge) -> None:
+        joining.challenge = challenge
+        session.state = State.CHALLENGING
+        self._deliver(ChallengeMessage(challenge.method, dict(challenge.extra)), NO_PAYLOAD, (session,))
+
+    async def _admit(self, session: Session, joining: Joining, principal: Principal) -> None:
+        authextra = await joining.realm.admission.admit(principal, joining.details.authextra or {})
+        if session.state is not State.AUTHENTICATING:
+            return
+        realm = joining.realm
+        session.joining = None
+        session.principal = principal
+        session.realm = realm
+        session.id = random_id()
+        while session.id in realm.sessions:
+            session.id = random_id()
+        session.state = State.ESTABLISHED
+        self._deadlines.cancel(session.deadline)
+        session.deadline = None
+        if principal.expires is not None:
+            session.deadline = self._deadlines.at(principal.expires, lambda: self._expired(session))
+        realm.join(session)
+        details = {
+            "realm": realm.name,
+            "authid": principal.authid,
+            "authrole": principal.authrole,
+            "authmethod": principal.authmethod,
+            "authprovider": principal.authprovider,
+            "authextra": {**principal.extra, **authextra},
+            "roles": ROLES,
+            "agent": self._agent,
+        }
+        self._deliver(Welcome(session.id, details), NO_PAYLOAD, (session,))
+        self._record("joined", session)
+
+    def _refuse_join(self, session: Session, error: str, message: str, log: str) -> None:
+        if session.state is State.CLOSED:
+            return
+        self._record("join_refused", session, error=error, because=log or message)
+        self._abort(session, error, message, POLICY_VIOLATION)
+
+    # --- ends ---
+
+    def _expired(self, session: Session) -> None:
+        self.goodbye(session, uri.TOKEN_EXPIRED, "the token has expired")
+
+    def _late(self, session: Session, what: str) -> None:
+        self._record("join_refused", session, because=f"{what} did not come in time")
+        if session.state is State.OPENING:
+            self._close(session, POLICY_VIOLATION, "no HELLO in time")
+        else:
+            self._abort(session, uri.AUTHENTICATION_FAILED, "joining took too long", POLICY_VIOLATION)
+
+    def _abort(self, session: Session, error: str, message: str, code: int) -> None:
+        self._deliver(Abort({"message": message}, error), NO_PAYLOAD, (session,))
+        self._close(session, code, error)
+
+    def _close(self, session: Session, code: int, reason: str) -> None:
+        self._end(session)
+        session.link.close(code, reason)
+
+    def _end(self, session: Session, state: State = State.CLOSED) -> None:
+        """Let go of everything a session holds; nothing it sent and nothing it is sent counts any more."""
+        before, session.state = session.state, state
+        self._deadlines.cancel(session.deadline)
+        session.deadline = None
+        session.joining = None
+        if before is State.ESTABLISHED:
+            session.realm.leave(session)
+            self._record("left", session)

@@ -1,0 +1,125 @@
+"""Who is here: a session, its state, and what it holds ("Sessions")."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wampgate.core.broker import Subscription
+    from wampgate.core.deadlines import Deadline
+    from wampgate.core.dealer import PendingCall, Registration
+    from wampgate.core.inbox import Inbox
+    from wampgate.core.interfaces import Authenticator, Challenge, Connection, Link, Principal
+    from wampgate.core.realm import Realm
+    from wampgate.wire.messages import HelloDetails
+
+
+class State(Enum):
+    """Where a session stands, from the router's side.
+
+    The specification's state chart is the client's view as well; here each state
+    says what the router waits for::
+
+        OPENING ──HELLO──▶ AUTHENTICATING ──▶ ESTABLISHED ──GOODBYE──▶ CLOSED
+                             │        ▲            │
+                         CHALLENGE  AUTHENTICATE   └──our GOODBYE──▶ CLOSING ──GOODBYE──▶ CLOSED
+                             ▼        │
+                            CHALLENGING
+
+    ABORT, a protocol violation and a lost connection lead from everywhere to CLOSED.
+    """
+
+    OPENING = "waits for HELLO"
+    AUTHENTICATING = "an authenticator or a store is asked"
+    CHALLENGING = "waits for AUTHENTICATE"
+    ESTABLISHED = "joined"
+    CLOSING = "has sent GOODBYE and waits for the peer's"
+    CLOSED = "over"
+
+
+class Joining:
+    """What has to be remembered between HELLO and WELCOME."""
+
+    __slots__ = ("authenticator", "challenge", "details", "realm")
+
+    def __init__(self, realm: Realm, details: HelloDetails, authenticator: Authenticator) -> None:
+        self.realm = realm
+        self.details = details
+        self.authenticator = authenticator
+        self.challenge: Challenge | None = None
+
+
+class Session:
+    """One peer in one realm. Written by the core only; there are tens of thousands of them.
+
+    Attributes:
+        id: the WAMP session id; 0 before WELCOME.
+        link: the way to the peer.
+        principal: who it is; only read once the session is established.
+        subscriptions, registrations: what it holds, by id.
+        calls: calls it waits for, by request id.
+        invocations: invocations it still owes an answer, by request id.
+    """
+
+    __slots__ = (
+        "calls",
+        "connection",
+        "deadline",
+        "id",
+        "inbox",
+        "invocations",
+        "joining",
+        "last_invocation",
+        "last_request",
+        "link",
+        "principal",
+        "realm",
+        "registrations",
+        "state",
+        "subscriptions",
+    )
+
+    principal: Principal
+    realm: Realm
+
+    def __init__(self, link: Link, connection: Connection) -> None:
+        self.id = 0
+        self.link = link
+        self.connection = connection
+        self.state = State.OPENING
+        self.joining: Joining | None = None
+        self.deadline: Deadline | None = None
+        self.inbox: Inbox | None = None
+        self.last_request = 0
+        self.last_invocation = 0
+        # Most sessions subscribe only: what isn't used is not allocated.
+        self.subscriptions: dict[int, Subscription] | None = None
+        self.registrations: dict[int, Registration] | None = None
+        self.calls: dict[int, PendingCall] | None = None
+        self.invocations: dict[int, PendingCall] | None = None
+
+    @property
+    def established(self) -> bool:
+        """Whether it takes part in its realm."""
+        return self.state is State.ESTABLISHED
+
+    def __repr__(self) -> str:
+        who = f" {self.principal.authid!r}" if hasattr(self, "principal") else ""
+        return f"<Session {self.id}{who} {self.state.name}>"
+
+
+def offered(methods: Sequence[str] | None) -> tuple[str, ...]:
+    """The authmethods that a HELLO offers; a client that names none is anonymous."""
+    return tuple(methods) if methods else ("anonymous",)
+
+
+def describe(session: Session) -> dict[str, Any]:
+    """A session's fields for a log line."""
+    fields: dict[str, Any] = {"session": session.id, "peer": session.connection.peer}
+    if hasattr(session, "principal"):
+        fields["authid"] = session.principal.authid
+        fields["authrole"] = session.principal.authrole
+    return fields

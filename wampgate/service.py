@@ -1,0 +1,358 @@
+"""The composition root: makes a running router of a configuration; the one place that names concrete classes."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from wampgate.authentication.anonymous import AnonymousAuthenticator
+from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
+from wampgate.authorization.memberships import Memberships
+from wampgate.authorization.organization import OrganizationAuthorizer
+from wampgate.authorization.rules import Rule, Rules
+from wampgate.bridge.dialects.plain import PlainRule
+from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
+from wampgate.bridge.redis_bridge import RedisBridge
+from wampgate.config import model
+from wampgate.core.deadlines import Deadlines
+from wampgate.core.errors import uri
+from wampgate.core.interfaces import Principal
+from wampgate.core.local import LocalPublisher
+from wampgate.core.procedures import Procedures
+from wampgate.core.realm import Realm, SessionLimits
+from wampgate.core.router import Router
+from wampgate.http.site import make_site
+from wampgate.journal import Journal, odd_organization_id
+from wampgate.transports.origins import Origins
+from wampgate.transports.outbox import OutboxLimits
+from wampgate.transports.port import ConnectionLimits, Port
+from wampgate.transports.turn import Turn
+from wampgate.transports.websocket import WebSocketListener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+
+    from wampgate.core.interfaces import Authenticator
+    from wampgate.stores.postgres import PostgresTokenStore
+    from wampgate.stores.sqlite import SqliteTokenStore
+
+_log = Logger(namespace="wampgate")
+
+_TICK_SECONDS: Final = 0.25
+"""How late a deadline may be met."""
+
+_PING_SHARES: Final = 30
+"""Pings are spread over so many moments."""
+
+SERVICE_RESTART: Final = 1012
+"""WebSocket close code that makes stock clients come back (RFC 6455's registry)."""
+
+Store: TypeAlias = "PostgresTokenStore | SqliteTokenStore"
+
+
+class Wampgate(Service):
+    """Everything that a configuration describes, started and stopped as one.
+
+    Attributes:
+        router: the router.
+        ports: what listens, once started.
+    """
+
+    def __init__(
+        self,
+        configuration: model.Configuration,
+        *,
+        demo: bool = False,
+        debug: bool = False,
+        started: Callable[[], None] | None = None,
+    ) -> None:
+        """Nothing is opened before the service starts.
+
+        Args:
+            configuration: what to make.
+            demo: whether this is the demo: then it refuses what came through a proxy.
+            debug: whether each session's coming and going is logged.
+            started: called once everything listens.
+        """
+        self._configuration = configuration
+        self._demo = demo
+        self._journal = Journal(debug=debug)
+        self._started = started
+        self._stores: list[Store] = []
+        self._bridges: list[RedisBridge] = []
+        self._loops: list[LoopingCall] = []
+        self.ports: list[Any] = []
+        self.router: Router
+
+    # --- Service ---
+
+    def startService(self) -> None:  # noqa: N802 - Twisted's name
+        """Build everything and start it; whatever fails ends the process with a line that says what."""
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's
+        from twisted.internet import reactor  # noqa: PLC0415 - installing it is the application's choice
+
+        running: Any = reactor
+        running.callWhenRunning(lambda: Deferred.fromCoroutine(self._start(running)).addErrback(self._failed, running))
+
+    def stopService(self) -> Deferred[None]:  # noqa: N802 - Twisted's name
+        """Stop listening, end the sessions in the way from which clients come back, and close the stores."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self, reactor: Any) -> None:
+        limits = self._configuration.limits
+        deadlines = Deadlines(time.monotonic)
+        turn = Turn(reactor)
+        realms = [self._realm(reactor, realm, turn, deadlines) for realm in self._configuration.realms]
+        self.router = Router(
+            realms,
+            deliver=turn,
+            record=self._journal,
+            deadlines=deadlines,
+            run=_run,
+            hello_seconds=limits.hello_seconds,
+            join_seconds=limits.join_seconds,
+        )
+        websocket = WebSocketListener(
+            router=self.router,
+            turn=turn,
+            deadlines=deadlines,
+            outbox_limits=OutboxLimits(limits.outbox_bytes, limits.stalled_seconds),
+            message_bytes=limits.message_bytes,
+            fragments_per_message=limits.fragments_per_message,
+        )
+        port = Port(
+            websocket=websocket,
+            web=make_site(reactor=reactor),
+            origins=Origins(self._configuration.hosts, self._configuration.origins),
+            deadlines=deadlines,
+            limits=ConnectionLimits(
+                limits.connections, limits.connections_per_address, limits.unauthenticated_connections
+            ),
+            joined=lambda: sum(len(realm.sessions) for realm in realms),
+            header_seconds=limits.header_seconds,
+            refuse_forwarded=self._demo,
+        )
+        self._loop(_TICK_SECONDS, deadlines.run_due, reactor)
+        self._ping(websocket, limits.ping_seconds, reactor)
+        for store in self._stores:
+            await store.start()
+        for bridge in self._bridges:
+            await bridge.start()
+        for listen in self._configuration.listen:
+            endpoint: Any = serverFromString(reactor, _with_backlog(listen.endpoint))  # type: ignore[no-untyped-call]  # Twisted's
+            self.ports.append(await endpoint.listen(port))
+            _log.info("listening on {endpoint}", endpoint=listen.endpoint)
+        if self._started is not None:
+            self._started()
+
+    async def _stop(self) -> None:
+        await gatherResults([Deferred.fromCoroutine(_stop_listening(port)) for port in self.ports])
+        self.ports = []
+        for realm in self.router.realms.values():
+            for session in list(realm.sessions.values()):
+                self.router.shut(session, SERVICE_RESTART, uri.SYSTEM_SHUTDOWN)
+        for bridge in self._bridges:
+            await bridge.stop()
+        for store in self._stores:
+            await store.stop()
+        for loop in self._loops:
+            loop.stop()
+        self._loops = []
+
+    def _failed(self, failure: Any, reactor: Any) -> None:
+        _log.critical("wampgate can't start: {error}", error=failure.getErrorMessage())
+        # twistd ends with status 0 whatever happened; whoever supervises it has to be told.
+        atexit.register(_fail)
+        reactor.stop()
+
+    def _loop(self, seconds: float, function: Callable[[], object], reactor: Any) -> None:
+        loop = LoopingCall(function)
+        loop.clock = reactor
+        loop.start(seconds, now=False).addErrback(lambda failure: _log.failure("a timer has failed", failure))
+        self._loops.append(loop)
+
+    def _ping(self, websocket: WebSocketListener, seconds: float, reactor: Any) -> None:
+        share = 0
+
+        def ping() -> None:
+            nonlocal share
+            websocket.ping_all(share, _PING_SHARES)
+            share = (share + 1) % _PING_SHARES
+
+        self._loop(seconds / _PING_SHARES, ping, reactor)
+
+    # --- one realm ---
+
+    def _realm(self, reactor: Any, realm: model.Realm, turn: Turn, deadlines: Deadlines) -> Realm:
+        store = None if realm.store is None else _store(reactor, realm.store)
+        if store is not None:
+            self._stores.append(store)
+        rules_by_bridge = {bridge: [_bridge_rule(rule) for rule in bridge.rules] for bridge in realm.bridges}
+        authorizer = OrganizationAuthorizer(
+            Rules([*_rules(realm.authorization), *_bridge_grants(rules_by_bridge)]),
+            None if store is None else _memberships(store, deadlines, realm.authorization.cache_seconds),
+            root=realm.authorization.organization,
+            require_organization=realm.authentication.ticket is not None
+            and realm.authentication.ticket.require_organization,
+        )
+        made = Realm(
+            realm.name,
+            deliver=turn,
+            authorizer=authorizer,
+            admission=authorizer,
+            authenticators=_authenticators(realm.authentication, store, deadlines),
+            record=self._journal,
+            limits=_session_limits(self._configuration.limits),
+        )
+        Procedures(made)
+        for bridge, rules in rules_by_bridge.items():
+            self._bridges.append(
+                RedisBridge(
+                    reactor,
+                    bridge.name,
+                    bridge.url.reveal(),
+                    rules,
+                    LocalPublisher(made, _bridge_principal(bridge)),
+                    ca_file=None if bridge.ca_file is None else str(bridge.ca_file),
+                    ping_seconds=bridge.ping_seconds,
+                )
+            )
+        return made
+
+
+# --- from the configuration's types to what adapters take ---
+
+
+def _store(reactor: Any, store: model.PostgresStore | model.SqliteStore) -> Store:
+    # Each driver is loaded only where it is used: together they are a third of the start.
+    if isinstance(store, model.PostgresStore):
+        from wampgate.stores.postgres import PostgresTokenStore  # noqa: PLC0415
+
+        return PostgresTokenStore(
+            reactor,
+            dsn=store.dsn.reveal(),
+            pool_size=store.pool_size,
+            timeout=store.timeout_seconds,
+            token_query=store.token_query,
+            membership_query=store.membership_query,
+            token_hash=store.token_hash,
+            timezone=store.timezone,
+            allow_null_expires=store.allow_null_expires,
+        )
+    from wampgate.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+
+    return SqliteTokenStore(
+        reactor,
+        path=store.path,
+        timeout=store.timeout_seconds,
+        token_query=store.token_query,
+        membership_query=store.membership_query,
+        token_hash=store.token_hash,
+        allow_null_expires=store.allow_null_expires,
+    )
+
+
+def _memberships(store: Store, deadlines: Deadlines, seconds: float) -> Memberships:
+    return Memberships(store, now=deadlines.now, seconds=seconds, run=_run, odd_id=odd_organization_id)
+
+
+def _authenticators(
+    authentication: model.Authentication, store: Store | None, deadlines: Deadlines
+) -> dict[str, Authenticator]:
+    authenticators: dict[str, Authenticator] = {}
+    ticket = authentication.ticket
+    if ticket is not None and (store is not None or authentication.principals):
+        principals = [
+            StaticPrincipal(principal.authid, principal.role, principal.digest)
+            for principal in authentication.principals
+        ]
+        authenticators["ticket"] = TicketAuthenticator(
+            principals=principals, store=store, role=ticket.role, now=deadlines.now
+        )
+    if authentication.anonymous is not None:
+        authenticators["anonymous"] = AnonymousAuthenticator(authentication.anonymous.role)
+    return authenticators
+
+
+def _rules(authorization: model.Authorization) -> list[Rule]:
+    return [
+        Rule(
+            rule.role,
+            frozenset(rule.actions),
+            rule.uri,
+            rule.match,
+            allow=rule.allow,
+            disclose=rule.disclose,
+            name=f"authorization.rules[{number}]",
+        )
+        for number, rule in enumerate(authorization.rules)
+    ]
+
+
+def _bridge_rule(rule: model.PlainRule | model.SocketIoEmitterRule) -> PlainRule | SocketIoEmitterRule:
+    if isinstance(rule, model.PlainRule):
+        return PlainRule(channel=rule.channel, topic=rule.topic, format=rule.format)
+    return SocketIoEmitterRule(key=rule.key, namespace=rule.namespace, room=rule.room, topic=rule.topic)
+
+
+def _bridge_principal(bridge: model.RedisBridge) -> Principal:
+    # No client can have this role: roles in router.json hold no dot.
+    role = f"wampgate.bridge.{bridge.name}"
+    return Principal(role, role, "bridge", "router")
+
+
+def _bridge_grants(
+    rules_by_bridge: Mapping[model.RedisBridge, Iterable[PlainRule | SocketIoEmitterRule]],
+) -> Iterator[Rule]:
+    """What lets each bridge publish on its own rules' topics, and nowhere else."""
+    for bridge, rules in rules_by_bridge.items():
+        role = _bridge_principal(bridge).authrole
+        for rule in rules:
+            for topic, match in rule.topics():
+                yield Rule(
+                    role,
+                    frozenset({"publish"}),
+                    topic,
+                    match,
+                    allow=True,
+                    disclose="never",
+                    name=f"the rules of bridge {bridge.name}",
+                )
+
+
+def _session_limits(limits: model.Limits) -> SessionLimits:
+    return SessionLimits(
+        inbox=limits.inbox_messages,
+        subscriptions=limits.subscriptions_per_session,
+        registrations=limits.registrations_per_session,
+        calls=limits.calls_per_session,
+    )
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    Deferred.fromCoroutine(coroutine).addErrback(lambda failure: _log.failure("a coroutine has failed", failure))
+
+
+def _with_backlog(endpoint: str) -> str:
+    """An endpoint that lets as many connections wait for us as a reconnecting crowd makes; Twisted's default is 50."""
+    kind = endpoint.partition(":")[0]
+    return endpoint if kind not in ("tcp", "ssl", "unix") or "backlog=" in endpoint else f"{endpoint}:backlog=4096"
+
+
+def _fail() -> None:
+    sys.stdout.flush()
+    os._exit(1)
+
+
+async def _stop_listening(port: Any) -> None:
+    await maybeDeferred(port.stopListening)

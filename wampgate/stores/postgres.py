@@ -1,0 +1,91 @@
+"""The token store on Postgres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from wampgate.stores.postgres_address import PostgresAddress
+from wampgate.stores.postgres_pool import PostgresPool
+from wampgate.stores.sql import SqlTokenStore
+
+if TYPE_CHECKING:
+    from twisted.internet.posixbase import PosixReactorBase
+
+    from wampgate.stores.questions import TokenHash
+
+# A literal without a type takes the column's, so the index is used whatever type that
+# is; the comparison as text then takes care that "07" is not 7, whatever the collation.
+TOKEN_QUERY: Final = """
+SELECT user_id::text,
+       (EXTRACT(EPOCH FROM CASE pg_typeof(expires)
+            WHEN 'timestamp without time zone'::regtype THEN expires::timestamp AT TIME ZONE %(timezone)s
+            ELSE expires::timestamptz END)
+        - EXTRACT(EPOCH FROM clock_timestamp()))::float8 AS seconds_left
+FROM oauth_access_tokens
+WHERE access_token = %(token)s AND access_token::text = %(token)s
+"""  # noqa: S105 - SQL, no token
+
+MEMBERSHIP_QUERY: Final = """
+SELECT organization_id::text, role::text
+FROM organization_members
+WHERE user_id = %(user)s AND user_id::text = %(user)s
+"""
+
+
+class PostgresTokenStore(SqlTokenStore):
+    """Tokens and memberships in Postgres' tables; see ``docs/postgres.md``.
+
+    Args:
+        reactor: Twisted's; nothing is done with it before :meth:`start`.
+        dsn: libpq's connection string or URI.
+        pool_size: connections held open.
+        timeout: seconds until a question is refused, and until a silent connection is replaced.
+        token_query: returns ``(user_id, seconds_left)`` for ``%(token)s``; the default asks ``oauth_access_tokens``.
+        membership_query: returns ``(organization_id)`` or ``(organization_id, role)`` for ``%(user)s``;
+            the default asks ``organization_members``.
+        token_hash: how tokens lie in the table: ``sha256`` (lowercase hexadecimal) or ``plain``.
+        timezone: the zone of ``timestamp without time zone``; a query may use it as ``%(timezone)s``.
+        allow_null_expires: whether a token whose ``expires`` is NULL is good for ever.
+
+    Raises:
+        ValueError: an argument can't be used; says which, without the DSN.
+    """
+
+    def __init__(
+        self,
+        reactor: PosixReactorBase,
+        *,
+        dsn: str,
+        pool_size: int = 4,
+        timeout: float = 3.0,
+        token_query: str | None = None,
+        membership_query: str | None = None,
+        token_hash: TokenHash = "sha256",  # noqa: S107 - a kind, no token
+        timezone: str = "UTC",
+        allow_null_expires: bool = False,
+    ) -> None:
+        if pool_size < 1:
+            raise ValueError(f"pool_size is {pool_size!r}: expected at least 1")
+        super().__init__(
+            reactor,
+            PostgresPool(reactor, PostgresAddress(dsn), size=pool_size, timeout=timeout),
+            timeout=timeout,
+            token_query=_checked("token_query", token_query or TOKEN_QUERY, "token"),
+            membership_query=_checked("membership_query", membership_query or MEMBERSHIP_QUERY, "user"),
+            token_hash=token_hash,
+            timezone=timezone,
+            allow_null_expires=allow_null_expires,
+        )
+
+
+def _checked(name: str, query: str, parameter: str) -> str:
+    """A query, known to take its parameters by name as psycopg2 wants it."""
+    if f"%({parameter})s" not in query:
+        raise ValueError(f"{name} does not use its parameter %({parameter})s")
+    try:
+        query % {parameter: "", "timezone": ""}
+    except KeyError as error:
+        raise ValueError(f"{name} uses a parameter that there is not: {error.args[0]}") from None
+    except (ValueError, TypeError):
+        raise ValueError(f"{name} has a single % that is no parameter: write %%") from None
+    return query

@@ -1,0 +1,184 @@
+"""One connection to Postgres: txpostgres, with the edges taken off that would block or hang the reactor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg2
+import psycopg2.errorcodes
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectionDone
+from txpostgres import txpostgres
+
+from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.sql import QueryRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twisted.internet.posixbase import PosixReactorBase
+
+    from wampgate.stores.sql import Rows
+
+# What these say names tables, columns and functions; other messages may repeat a value, and a value may be a token.
+_TELLING: Final = frozenset({"42P01", "42703", "42501", "42883", "42846", "3F000", "42601"})
+
+# invalid_text_representation, numeric_value_out_of_range, untranslatable_character, character_not_in_repertoire:
+# what was asked for can't stand in the column.
+_FITTING_NOTHING: Final = frozenset({"22P02", "22003", "22P05", "22021"})
+
+
+class ConnectionGone(Exception):
+    """There is no connection, or no more. The text is libpq's and may hold the DSN's secrets."""
+
+
+class PostgresConnection:
+    """Answers one question at a time.
+
+    A rule holds throughout: while psycopg2 is called, its descriptor is not
+    registered with the reactor. libpq closes the descriptor when it notices that
+    a connection is dead, and a closed one can't be unregistered from epoll.
+
+    Args:
+        reactor: where it is registered.
+        gone: called once, without arguments, if it dies while nothing is asked.
+    """
+
+    def __init__(self, reactor: PosixReactorBase, gone: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._gone = gone
+        self._link = _Link(reactor, self._died)
+        self._cursor: Any = None  # txpostgres has no types
+        self._idle = False
+        self._closed = False
+        self.used_at = reactor.seconds()
+
+    async def open(self, parameters: Mapping[str, str], seconds: float) -> None:
+        """Connect within so many seconds; libpq heeds no ``connect_timeout`` here.
+
+        Raises:
+            ConnectionGone: it could not be.
+        """
+        try:
+            await within(self._reactor, seconds, self._link.connect(**parameters))
+        except TooLate:
+            raise ConnectionGone(f"no connection within {seconds:g} s") from None
+        # OSError and ValueError are the reactor's, if the descriptor is closed before it can be registered.
+        except (psycopg2.Error, ConnectionDone, OSError, ValueError) as error:
+            raise ConnectionGone(str(error) or type(error).__name__) from None
+        else:
+            self._idle = True
+        finally:
+            if not self._idle:
+                self.close()
+
+    async def ask(self, query: str, parameters: Mapping[str, str], seconds: float) -> Rows:
+        """The rows that a query returns; to be called only when no other query is under way.
+
+        Raises:
+            QueryRefused: the server does not answer this query; it may answer others.
+            ConnectionGone: no answer within so many seconds, or the connection died. It is closed.
+        """
+        self._idle = False
+        try:
+            return await self._rows(query, parameters, seconds)
+        except TooLate:
+            self.close()
+            raise ConnectionGone(f"no answer within {seconds:g} s") from None
+        except (psycopg2.Error, ConnectionDone) as error:
+            if self._is_fatal(error):
+                self.close()
+                raise ConnectionGone(str(error) or type(error).__name__) from None
+            raise _refusal(error) from None
+        except CancelledError:  # what txpostgres makes of "query_canceled"
+            raise QueryRefused("the server cancelled it (57014), perhaps for its statement_timeout") from None
+        except (ValueError, TypeError, LookupError) as error:  # the parameters could not be put in
+            raise QueryRefused(f"psycopg2 refuses it ({type(error).__name__})") from None
+        finally:
+            self._rest()
+
+    async def _rows(self, query: str, parameters: Mapping[str, str], seconds: float) -> Rows:
+        self._reactor.removeReader(self._link)
+        cursor = self._cursor = self._link.cursor()
+        await within(self._reactor, seconds, cursor.execute(query, parameters))
+        rows: Rows = cursor.fetchall()
+        cursor.close()
+        return rows
+
+    def _rest(self) -> None:
+        """Listen for the connection's end until the next question."""
+        self._cursor = None
+        self.used_at = self._reactor.seconds()
+        if not self._closed:
+            self._reactor.addReader(self._link)
+            self._idle = True
+
+    def _is_fatal(self, error: Exception) -> bool:
+        """Whether an error means that the connection can't be used again."""
+        if self._link.closed or not isinstance(error, psycopg2.Error) or isinstance(error, psycopg2.InterfaceError):
+            return True
+        if error.pgcode is None:
+            return isinstance(error, psycopg2.OperationalError)
+        # Classes "connection exception" and, of "operator intervention", the server's going down.
+        return str(error.pgcode).startswith(("08", "57P"))
+
+    def close(self) -> None:
+        """End it at once, whatever is under way. Never blocks; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._idle = False
+        if self._link.pollable() is None:  # it never came to a connection
+            return
+        for descriptor in filter(None, (self._cursor, self._link)):
+            self._reactor.removeReader(descriptor)
+            self._reactor.removeWriter(descriptor)
+        self._link.close()
+        # txpostgres spares a connection that broke by itself, which still holds memory and may hold a descriptor.
+        self._link.pollable().close()
+
+    def _died(self) -> None:
+        if self._idle:
+            self.close()
+            self._gone()
+
+
+def _refusal(error: psycopg2.Error) -> QueryRefused:
+    code = error.pgcode
+    if code is None:
+        return QueryRefused("it returns no rows: expected a SELECT")
+    words = f": {error.diag.message_primary}" if code in _TELLING else ""
+    return QueryRefused(f"{_name_of(code)} ({code}){words}", fits_nothing=code in _FITTING_NOTHING)
+
+
+def _name_of(code: str) -> str:
+    """Postgres' word for an SQLSTATE: ``undefined_table``."""
+    try:
+        return str(psycopg2.errorcodes.lookup(code)).lower()
+    except KeyError:
+        return "error"
+
+
+class _Link(txpostgres.Connection):  # type: ignore[misc] # txpostgres has no types
+    """A txpostgres connection that tells of its death instead of logging a traceback.
+
+    Args:
+        reactor: where it registers.
+        died: called, perhaps more than once, when it is noticed to be dead.
+    """
+
+    def __init__(self, reactor: PosixReactorBase, died: Callable[[], None]) -> None:
+        super().__init__(reactor)
+        self._died = died
+
+    def doRead(self) -> None:  # noqa: N802 - Twisted's name
+        """Called by the reactor: something came, perhaps the end."""
+        try:
+            super().doRead()
+        except psycopg2.Error:
+            self._died()
+
+    def connectionLost(self, reason: object) -> None:  # noqa: N802 - Twisted's name
+        """Called by the reactor, and by ``close``: this is the end."""
+        super().connectionLost(reason)
+        self._died()

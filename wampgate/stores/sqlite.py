@@ -1,0 +1,83 @@
+"""The token store on SQLite, the embedded default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wampgate.stores.instants import zone_of
+from wampgate.stores.sql import SqlTokenStore
+from wampgate.stores.sqlite_thread import SqliteThread
+
+if TYPE_CHECKING:
+    import os
+
+    from twisted.internet.base import ReactorBase
+
+    from wampgate.stores.questions import TokenHash
+
+# The first comparison is by the column's type and uses the index, whatever type that
+# is; the second, as bytes, takes care that "07" is not 7, nor "A" "a".
+TOKEN_QUERY: Final = """
+SELECT CAST(user_id AS TEXT),
+       seconds_since_1970(expires, :timezone) - (julianday('now') - 2440587.5) * 86400.0 AS seconds_left
+FROM oauth_access_tokens
+WHERE access_token = :token AND CAST(access_token AS TEXT) = :token COLLATE BINARY
+"""  # noqa: S105 - SQL, no token
+
+MEMBERSHIP_QUERY: Final = """
+SELECT CAST(organization_id AS TEXT), CAST(role AS TEXT)
+FROM organization_members
+WHERE user_id = :user AND CAST(user_id AS TEXT) = :user COLLATE BINARY
+"""
+
+
+class SqliteTokenStore(SqlTokenStore):
+    """Tokens and memberships in a SQLite file, read by a thread of its own.
+
+    Args:
+        reactor: Twisted's; nothing is done with it before :meth:`start`.
+        path: the database file, as ``wampgate init`` makes it. The process needs the right to
+            write into its folder, where SQLite keeps the files of its write-ahead log.
+        timeout: seconds until a question is refused.
+        token_query: returns ``(user_id, seconds_left)`` for ``:token``; the default asks ``oauth_access_tokens``.
+            The function ``seconds_since_1970(value, :timezone)`` reads ISO 8601 texts and numbers.
+        membership_query: returns ``(organization_id)`` or ``(organization_id, role)`` for ``:user``;
+            the default asks ``organization_members``.
+        token_hash: how tokens lie in the table: ``sha256`` (lowercase hexadecimal) or ``plain``.
+        timezone: the zone of texts without an offset; a query may use it as ``:timezone``.
+        allow_null_expires: whether a token whose ``expires`` is NULL is good for ever.
+
+    Raises:
+        ValueError: an argument can't be used; says which.
+    """
+
+    def __init__(
+        self,
+        reactor: ReactorBase,
+        *,
+        path: str | os.PathLike[str],
+        timeout: float = 3.0,
+        token_query: str | None = None,
+        membership_query: str | None = None,
+        token_hash: TokenHash = "sha256",  # noqa: S107 - a kind, no token
+        timezone: str = "UTC",
+        allow_null_expires: bool = False,
+    ) -> None:
+        zone_of(timezone)
+        super().__init__(
+            reactor,
+            SqliteThread(reactor, Path(path), timeout=timeout),
+            timeout=timeout,
+            token_query=_checked("token_query", token_query or TOKEN_QUERY, "token"),
+            membership_query=_checked("membership_query", membership_query or MEMBERSHIP_QUERY, "user"),
+            token_hash=token_hash,
+            timezone=timezone,
+            allow_null_expires=allow_null_expires,
+        )
+
+
+def _checked(name: str, query: str, parameter: str) -> str:
+    if f":{parameter}" not in query:
+        raise ValueError(f"{name} does not use its parameter :{parameter}")
+    return query

@@ -1,0 +1,308 @@
+"""WAMP over WebSocket: Autobahn for the handshake and everything unusual, a fast path for plain frames beside it.
+
+The fast path takes complete, unfragmented, uncompressed, masked data frames of
+less than 64 KiB while Autobahn's parser stands at a frame boundary. Every other
+byte goes to Autobahn, which then has it from the beginning of its frame.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.logger import Logger
+
+from wampgate.core.interfaces import Connection
+from wampgate.transports.outbox import Outbox, OutboxLimits
+from wampgate.transports.turn import Encoding, Turn
+from wampgate.wire.errors import InvalidMessage
+from wampgate.wire.frames import BINARY, TEXT
+from wampgate.wire.serializers import SERIALIZER_BY_SUBPROTOCOL, SERIALIZERS
+
+if TYPE_CHECKING:
+    from wampgate.core.deadlines import Deadlines
+    from wampgate.core.router import Router
+    from wampgate.core.session import Session
+
+_log = Logger()
+_OPEN: Final = WebSocketServerProtocol.STATE_OPEN
+_length_of: Final = Struct("!H").unpack_from
+
+# Close codes (RFC 6455, section 7.4.1).
+MESSAGE_TOO_BIG: Final = 1009
+
+_AFTER_HANDSHAKE: Final = (
+    "http_request_data",
+    "http_status_line",
+    "http_headers",
+    "http_request_uri",
+    "http_request_path",
+    "http_request_params",
+    "http_request_host",
+    "http_response_data",
+    "websocket_origin",
+    "websocket_protocols",
+    "websocket_extensions",
+    "_wskey",
+)
+"""What Autobahn keeps of the handshake and no one asks for any more: 2 kB a connection."""
+
+
+class WebSocketPeer(WebSocketServerProtocol):
+    """One WebSocket connection and its session."""
+
+    factory: WebSocketListener
+    transport: Any  # what Twisted's interface of it leaves out is used here
+    session: Session | None = None
+    outbox: Outbox | None = None
+    heard = True
+    """Whether anything came since the last ping."""
+
+    _rest = b""
+    _first = TEXT
+    _fragments = 0
+
+    # --- bytes in ---
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Take plain frames here and leave the others to Autobahn."""
+        self.heard = True
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        while data:
+            if self._at_boundary():
+                data = self._take_frames(data)
+                if not data:
+                    return
+            self._dataReceived(data)
+            # What Autobahn keeps from a frame's beginning may be the fast path's again.
+            if not self._at_boundary(buffered=True):
+                return
+            data, self.data = self.data, b""
+            if len(data) < 2 or not self._is_plain(data, 0):
+                self.data = data
+                return
+
+    def _at_boundary(self, *, buffered: bool = False) -> bool:
+        return (
+            self.state == _OPEN
+            and self.current_frame is None
+            and not self.inside_message
+            and (buffered or not self.data)
+            and self._perMessageCompress is None
+        )
+
+    def _is_plain(self, data: bytes, at: int) -> bool:
+        """Whether a whole, masked data frame of this serializer's kind and of less than 64 KiB begins here."""
+        return data[at] == self._first and 0x80 <= data[at + 1] < 0xFF
+
+    def _take_frames(self, data: bytes) -> bytes:
+        """Take plain frames; keep an incomplete one; return what is Autobahn's."""
+        at = 0
+        size = len(data)
+        first = self._first
+        while size - at >= 2:
+            length = data[at + 1] - 0x80
+            if data[at] != first or length < 0 or length == 127:
+                return data[at:]
+            begin = at + 6
+            if length == 126:
+                if size - at < 4:
+                    break
+                (length,) = _length_of(data, at + 2)
+                if length < 126:
+                    return data[at:]
+                begin = at + 8
+            if length > self.factory.message_bytes:
+                return data[at:]
+            end = begin + length
+            if end > size:
+                break
+            message = _unmask(data[begin:end], data[begin - 4 : begin])
+            if first == TEXT and not message.isascii() and not _is_utf8(message):
+                return data[at:]
+            at = end
+            self._received(message)
+            if self.state != _OPEN:
+                return data[at:]
+        self._rest = data[at:]
+        return b""
+
+    def _received(self, data: bytes) -> None:
+        factory = self.factory
+        session = self.session
+        if session is None or self.outbox is None:
+            return
+        try:
+            message, payload = self.outbox.encoding.serializer.decode(data)
+        except InvalidMessage as error:
+            factory.router.violated(session, str(error))
+            return
+        factory.router.receive(session, message, payload)
+
+    # --- Autobahn's hooks ---
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: ARG002, N802 - Autobahn's names
+        """Write what Autobahn made, a control frame mostly, in order with everything else."""
+        if self.outbox is None:
+            self.transport.write(data)
+        else:
+            self.outbox.write(data)
+
+    def onConnect(self, request: ConnectionRequest) -> str:  # noqa: N802 - Autobahn's name
+        """Choose the serializer by the client's order of subprotocols.
+
+        Raises:
+            ConnectionDeny: the client speaks none of ours.
+        """
+        for protocol in request.protocols:
+            if protocol in SERIALIZER_BY_SUBPROTOCOL:
+                return str(protocol)
+        raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
+            400, f"speak one of: {', '.join(SERIALIZER_BY_SUBPROTOCOL)}"
+        )
+
+    def onOpen(self) -> None:  # noqa: N802 - Autobahn's name
+        """The handshake is over: the session begins."""
+        factory = self.factory
+        encoding = factory.encoding_by_subprotocol[str(self.websocket_protocol_in_use)]
+        self._first = BINARY if encoding.serializer.binary else TEXT
+        self.outbox = Outbox(
+            self,
+            self.transport,
+            encoding,
+            turn=factory.turn,
+            deadlines=factory.deadlines,
+            limits=factory.outbox_limits,
+        )
+        details = self._transport_details
+        self.session = factory.router.connected(self.outbox, Connection(str(self.peer), bool(details.is_secure)))
+        factory.peers.add(self)
+        for attribute in _AFTER_HANDSHAKE:
+            self.__dict__.pop(attribute, None)
+
+    def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
+        """Count the fragments anew."""
+        self._fragments = 0
+        super().onMessageBegin(isBinary)
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802 - Autobahn's name
+        """Refuse a message in too many pieces: each costs memory beyond its bytes."""
+        self._fragments += 1
+        super().onMessageFrameBegin(length)
+        if self._fragments > self.factory.fragments_per_message:
+            self.sendClose(MESSAGE_TOO_BIG, "too many fragments")
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
+        """A message that Autobahn put together."""
+        if self.session is None or self.outbox is None:
+            return
+        if isBinary != self.outbox.encoding.serializer.binary:
+            kind = "binary" if isBinary else "text"
+            self.factory.router.violated(self.session, f"a {kind} message does not fit the negotiated serializer")
+            return
+        self._received(payload)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803 - Autobahn's names
+        """The connection is gone, or about to go."""
+        self.factory.peers.discard(self)
+        if self.session is not None:
+            session, self.session = self.session, None
+            self.factory.router.disconnected(session)
+
+    # --- the outbox's peer ---
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with a WebSocket close frame."""
+        self.sendClose(code, reason)
+
+    def cut(self, why: str) -> None:
+        """Drop the connection: its reader is too slow to be told."""
+        _log.warn("cut off {peer}: {why}", peer=self.peer, why=why)
+        self.factory.cut_off += 1
+        self.transport.abortConnection()
+
+    def ping(self) -> None:
+        """Ask for a sign of life; drop the connection if the last question got none."""
+        if not self.heard:
+            _log.info("dropped {peer}: no sign of life since the last ping", peer=self.peer)
+            self.transport.abortConnection()
+            return
+        self.heard = False
+        self.sendPing()
+
+
+class WebSocketListener(WebSocketServerFactory):
+    """Makes WebSocket peers for one listening port, and pings them.
+
+    Attributes:
+        peers: the connections that are open.
+        cut_off: how many slow readers were dropped.
+    """
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        turn: Turn,
+        deadlines: Deadlines,
+        outbox_limits: OutboxLimits,
+        message_bytes: int = 1 << 20,
+        fragments_per_message: int = 1024,
+    ) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]  # Autobahn's
+            protocols=[serializer.subprotocol for serializer in SERIALIZERS]
+        )
+        self.router = router
+        self.turn = turn
+        self.deadlines = deadlines
+        self.outbox_limits = outbox_limits
+        self.message_bytes = message_bytes
+        self.fragments_per_message = fragments_per_message
+        self.peers: set[WebSocketPeer] = set()
+        self.cut_off = 0
+        self.encoding_by_subprotocol = {serializer.subprotocol: Encoding(serializer) for serializer in SERIALIZERS}
+        self.server = ""
+        self.setProtocolOptions(  # type: ignore[no-untyped-call]  # Autobahn's
+            versions=[13],
+            webStatus=False,
+            maxFramePayloadSize=message_bytes,
+            maxMessagePayloadSize=message_bytes,
+            # An error is told with its close code before the connection ends.
+            failByDrop=False,
+            # The port has read the whole header before it hands the connection over.
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=2,
+            # Whether an Origin may come in was decided by the port.
+            allowedOrigins=["*"],
+            allowNullOrigin=True,
+        )
+
+    def ping_all(self, share: int, shares: int) -> None:
+        """Ping one share of the peers, so that all are pinged once in ``shares`` calls."""
+        for peer in [peer for peer in self.peers if id(peer) // 64 % shares == share]:
+            peer.ping()
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: ARG002, N802 - Twisted's name
+        """A protocol for a new connection."""
+        peer = WebSocketPeer()
+        peer.factory = self
+        return peer
+
+
+def _unmask(data: bytes, mask: bytes) -> bytes:
+    """A client's payload without its mask (RFC 6455, section 5.3)."""
+    length = len(data)
+    key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
+    return (int.from_bytes(data, "little") ^ key).to_bytes(length, "little")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
