@@ -30,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(words)
     _raise_file_limit()
-    plan = Plan(options.rounds, options.seconds, options.payload, tuple(options.generator.split()))
+    plan = Plan(options.rounds, options.seconds, options.payload, tuple(options.generator.split()), options.apart)
     try:
         for name in native.PROGRAMS:
             native.program(name)
@@ -39,8 +39,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except native.BuildFailed as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    if options.table:
+        options.table.write_text("\n\n".join(map(tables, results)) + "\n", encoding="utf-8")
     if options.json:
-        options.json.write_text(json.dumps(documents.document(plan, results), indent=2, ensure_ascii=False) + "\n")
+        options.json.write_text(json.dumps(documents.document(plan, results), indent=2) + "\n", encoding="utf-8")
     return 1 if any(measured.failures for measured in results) else 0
 
 
@@ -53,7 +55,7 @@ def _measure_all(options: argparse.Namespace, plan: Plan) -> list[Measured]:
             servers = [*(scenario.limits if options.limits else ()), *peers]
             if not servers:
                 continue
-            measured = measure(scenario, serializer, SERIALIZERS[serializer], servers, plan, _tell)
+            measured = measure(scenario, serializer, servers, plan=plan, tell=_tell)
             print(tables(measured), end="\n\n", flush=True)
             results.append(measured)
     return results
@@ -131,8 +133,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_count, default=5, metavar="N", help="turns of each server (5)")
     parser.add_argument("--seconds", type=_positive, default=4.0, metavar="S", help="measured in each run (4)")
     parser.add_argument("--payload", type=_count, default=200, metavar="B", help="bytes of each message's text (200)")
+    parser.add_argument("--apart", action="store_true", help="the generator gets a core of its own")
     parser.add_argument("--generator", default="", metavar="WORDS", help="more options for the load generator")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write the tables there too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there, and what follows from them")
     return parser
 
 

@@ -80,7 +80,7 @@ def run(server: Running, arguments: Sequence[str]) -> Outcome:
     tickets = {"BENCH_TICKET": server.user.ticket, "BENCH_BACKEND_TICKET": server.backend.ticket}
     try:
         ended = subprocess.run(
-            command, env={**os.environ, **tickets}, capture_output=True, text=True, timeout=_DEADLINE
+            command, check=False, env={**os.environ, **tickets}, capture_output=True, text=True, timeout=_DEADLINE
         )
     except subprocess.TimeoutExpired:
         raise RunFailed(f"the load generator did not end within {_DEADLINE:.0f} s") from None

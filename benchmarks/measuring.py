@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import load
+from benchmarks.scenarios import SERIALIZERS
 from benchmarks.servers.interface import ServerFailed
 from benchmarks.servers.registry import SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from benchmarks.load import Outcome
     from benchmarks.scenarios import Figure, Scenario
@@ -79,56 +82,72 @@ class Plan:
         seconds: how long each run measures.
         payload: bytes of the text that each message carries.
         generator: more options for the generator.
+        apart: whether the generator has a core to itself and the server the
+            others. Else the scheduler decides, which may put both on one core.
     """
 
     rounds: int
     seconds: float
     payload: int
     generator: tuple[str, ...] = ()
+    apart: bool = False
 
 
 def measure(
-    scenario: Scenario,
-    serializer: str,
-    speaks: str,
-    servers: Sequence[str],
-    plan: Plan,
-    tell: Callable[[str], None],
+    scenario: Scenario, serializer: str, servers: Sequence[str], *, plan: Plan, tell: Callable[[str], None]
 ) -> Measured:
     """Run a scenario against servers in turn.
 
     Args:
         scenario: what to run.
-        serializer: its name in the result.
-        speaks: what the generator's connections speak.
+        serializer: what the connections speak, by its name in ``SERIALIZERS``.
         servers: names of the registry.
         plan: how often and how long.
         tell: is given a line after each run.
     """
     measured = Measured(scenario, serializer, plan.payload, {name: [] for name in servers}, [])
-    arguments = [*scenario.arguments, "--serializer", speaks, "--payload", str(plan.payload), *plan.generator]
-    if scenario.timed:
-        arguments += ["--seconds", str(plan.seconds)]
-    for number in range(plan.rounds):
+    arguments = _arguments(scenario, serializer, plan)
+    for number in range(1, plan.rounds + 1):
         for name in servers:
-            outcome = _run_once(name, arguments, measured.failures)
+            outcome = _run_once(name, arguments, measured.failures, apart=plan.apart)
             measured.outcomes[name].append(outcome)
-            tell(
-                f"{scenario.name} {serializer}, round {number + 1} of {plan.rounds}, {name}: {_brief(scenario, outcome)}"
-            )
+            tell(f"{scenario.name} {serializer} {number}/{plan.rounds} {name}: {_brief(scenario, outcome)}")
     return measured
 
 
-def _run_once(name: str, arguments: Sequence[str], failures: list[tuple[str, str]]) -> Outcome | None:
+def _arguments(scenario: Scenario, serializer: str, plan: Plan) -> list[str]:
+    arguments = [*scenario.arguments, "--serializer", SERIALIZERS[serializer], "--payload", str(plan.payload)]
+    if scenario.timed:
+        arguments += ["--seconds", str(plan.seconds)]
+    return [*arguments, *plan.generator]
+
+
+def _run_once(name: str, arguments: Sequence[str], failures: list[tuple[str, str]], *, apart: bool) -> Outcome | None:
     server = SERVERS[name]()
+    first, *others = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="wampgate-bench-") as folder:
         try:
-            return load.run(server.start(Path(folder)), arguments)
+            with _cores(others if apart else ()):
+                running = server.start(Path(folder))
+            with _cores([first] if apart else ()):
+                return load.run(running, arguments)
         except (ServerFailed, load.RunFailed) as error:
             failures.append((name, str(error)))
             return None
         finally:
             server.stop()
+
+
+@contextmanager
+def _cores(cores: Collection[int]) -> Iterator[None]:
+    """Start processes on these cores only; on any, if none are named."""
+    before = os.sched_getaffinity(0)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _brief(scenario: Scenario, outcome: Outcome | None) -> str:

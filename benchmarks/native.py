@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 SOURCES: Final = Path(__file__).parent / "native"
-BUILD: Final = Path(__file__).parent / "build"
+BUILD = Path(__file__).parent / "build"
 PROGRAMS: Final = ("load", "limit")
-_FLAGS: Final = ("-std=gnu11", "-O2", "-flto", "-Wall", "-Wextra", "-Wshadow")
+_FLAGS: Final = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow")
 
 
 class BuildFailed(Exception):
@@ -23,18 +23,17 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC") or "gcc") or shutil.which("cc")
 
 
-def program(name: str, *, folder: Path = BUILD, flags: tuple[str, ...] = ()) -> Path:
+def program(name: str, *, flags: tuple[str, ...] = ()) -> Path:
     """The executable of a program, built first if it is missing or older than its sources.
 
     Args:
         name: ``load`` or ``limit``.
-        folder: where executables are kept.
         flags: for the compiler, beside the usual ones.
 
     Raises:
         BuildFailed: there is no compiler, or it reports an error.
     """
-    binary = folder / name
+    binary = BUILD / name
     newest = max(path.stat().st_mtime for path in SOURCES.rglob("*.[ch]"))
     if not binary.exists() or binary.stat().st_mtime < newest:
         _build(name, binary, flags)
@@ -48,7 +47,8 @@ def _build(name: str, binary: Path, flags: tuple[str, ...]) -> None:
     sources = sorted(str(path) for part in (name, "wire") for path in (SOURCES / part).glob("*.c"))
     binary.parent.mkdir(parents=True, exist_ok=True)
     unfinished = binary.with_suffix(".new")
-    built = subprocess.run([cc, *_FLAGS, *flags, "-o", str(unfinished), *sources], capture_output=True, text=True)
+    command = [cc, *_FLAGS, *flags, "-o", str(unfinished), *sources]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
     if built.returncode:
         raise BuildFailed(f"{cc} can't build {name}:\n{built.stderr.strip()}")
     unfinished.replace(binary)

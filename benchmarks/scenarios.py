@@ -65,7 +65,7 @@ def _fan_out(name: str, title: str, limit: str, *arguments: str) -> Scenario:
 def _calls(callers: int, in_flight: int, *, most: float | None = None) -> Scenario:
     return Scenario(
         f"calls-{callers}x{in_flight}",
-        f"routed calls, {callers} callers × {in_flight} in flight",
+        f"{callers} callers, {in_flight} in flight each" if callers > 1 else "one caller, one at a time",
         "calls",
         ("calls", "--callers", str(callers), "--in-flight", str(in_flight)),
         ("limit-send", "limit-coal"),

@@ -26,9 +26,9 @@ def tables(measured: Measured) -> str:
 def _table(measured: Measured, figure: Figure) -> str:
     scenario = measured.scenario
     title = f"{figure.title}: {scenario.title} ({measured.serializer}, {measured.payload} bytes)"
-    head = ["", f"{figure.unit}", "least–greatest", f"{scenario.operation}/s", "p50 ms", "p99 ms", "p99.9 ms"]
+    head = ["", f"{figure.unit}", "least..greatest", f"{scenario.operation}/s", "p50 ms", "p99 ms", "p99.9 ms"]
     limits = [limit for limit in scenario.limits if figure.compared and limit in measured.outcomes]
-    head += [f"× {limit}" for limit in limits]
+    head += [f"vs {limit}" for limit in limits]
     rows = [
         [*_row(measured, server, figure, limits), _verdict(measured, server, figure)] for server in measured.outcomes
     ]
@@ -44,13 +44,13 @@ def _row(measured: Measured, server: str, figure: Figure, limits: Sequence[str])
         for values in zip(*((run.p50_us, run.p99_us, run.p999_us) for run in runs), strict=True)
     ]
     ratios = [_ratio(measured.ratio(server, limit, figure)) if limit != server else "1" for limit in limits]
-    range_ = f"{_short(spread.least)}–{_short(spread.greatest)}"
+    range_ = f"{_short(spread.least)}..{_short(spread.greatest)}"
     rate = f"{median(run.per_second for run in runs):,.0f}"
     return [server, _short(spread.median), range_, rate, *latencies, *ratios]
 
 
 def _ratio(ratio: Spread | None) -> str:
-    return "–" if ratio is None else f"{ratio.median:.2f} ({ratio.least:.2f}–{ratio.greatest:.2f})"
+    return "" if ratio is None else f"{ratio.median:.2f} ({ratio.least:.2f}..{ratio.greatest:.2f})"
 
 
 def _verdict(measured: Measured, server: str, figure: Figure) -> str:
@@ -61,7 +61,7 @@ def _verdict(measured: Measured, server: str, figure: Figure) -> str:
         return _said(measured.spread(server, figure), figure.most, f"≤ {figure.most:g} {figure.unit}")
     limit = measured.scenario.limits[0]
     if figure.ratio is not None and limit in measured.outcomes:
-        return _said(measured.ratio(server, limit, figure), figure.ratio, f"≤ {figure.ratio:g} × {limit}")
+        return _said(measured.ratio(server, limit, figure), figure.ratio, f"≤ {figure.ratio:g} times {limit}")
     return ""
 
 

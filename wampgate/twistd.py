@@ -78,6 +78,7 @@ def makeService(options: Options) -> IService:  # noqa: N802 - Twisted's name
     service: Any = Wampgate(
         options["configuration"],
         demo=options["demo"],
+        debug=options["debug"],
         started=None if tokens is None else lambda: _show(service, tokens),
     )
     return service  # type: ignore[no-any-return]  # it is one

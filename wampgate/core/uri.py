@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from wampgate.core.matching import overlaps
@@ -25,6 +26,7 @@ RESERVED: Final = ("wamp", "wampgate")
 """Below these first components, nobody from outside publishes or registers ("Reserved URIs")."""
 
 
+@lru_cache(maxsize=4096)
 def is_uri(text: str) -> bool:
     """Whether a text is a URI by the loose rules, without empty components."""
     return len(text) <= MAX_LENGTH and _LOOSE(text) is not None

@@ -47,7 +47,7 @@ class DemoTokens:
 
 
 def prepare_demo(folder: Path) -> DemoTokens:
-    """Make or renew the demo below a folder: ``var/wampgate.sqlite3`` and ``var/demo-tokens.json``, for the owner's eyes.
+    """Make or renew the demo below a folder: ``var/wampgate.sqlite3``, ``var/demo-tokens.json``, both private.
 
     A second time the tokens stay the same and are good for 30 days again. The
     database holds only their SHA-256. Blocks for a moment.

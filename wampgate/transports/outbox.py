@@ -89,8 +89,7 @@ class Outbox:
         self._limits = limits
         self._waiting: list[bytes] | None = None
         self._size = 0
-        # The handshake's answer has just gone to the transport: what follows stays behind it.
-        self._full = True
+        self._full = False
         self._closing: tuple[int, str] | None = None
         self._deadline: Deadline | None = None
         self._progress: object = None
@@ -101,8 +100,8 @@ class Outbox:
         # all that the direct path has to know. Other transports say themselves when
         # they are full.
         transport.registerProducer(self, not direct)
-        if not direct:
-            self._full = False
+        # The handshake's answer has just gone to the transport: what follows stays behind it.
+        self._full = direct
 
     def write(self, data: bytes) -> None:
         """Send whole frames. Never raises, and never keeps more than its limit."""

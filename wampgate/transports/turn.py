@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wampgate.wire.frames import BINARY, TEXT, websocket_frame
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wampgate.wire.messages import Message
     from wampgate.wire.payload import Payload
     from wampgate.wire.serializers import Serializer
+
+    _Delivery: TypeAlias = tuple[Message, Payload, Sequence[Session]]
 
 
 class Encoding:
@@ -41,7 +43,7 @@ class Turn:
 
     def __init__(self, reactor: Any) -> None:
         self._call_later = reactor.callLater
-        self._pending: list[tuple[Message, Payload, Sequence[Session]]] = []
+        self._pending: list[_Delivery] = []
         self._local: deque[tuple[LocalLink, Message, Payload]] = deque()
         self._closes: list[tuple[Outbox, int, str]] = []
         self._scheduled = False
@@ -88,7 +90,41 @@ class Turn:
                 frame = frames[encoding] = encoding.frame(message, payload)
             link.write(frame)
 
-    def _send_joined(self, pending: list[tuple[Message, Payload, Sequence[Session]]]) -> None:
+    def _send_joined(self, pending: list[_Delivery]) -> None:
+        """Send several deliveries, each peer's in one piece."""
+        crowd = _only_crowd(pending)
+        if crowd is None:
+            self._send_queues(pending)
+            return
+        # A burst for one topic's subscribers is joined once for all of them. Those who
+        # are sent something of their own as well get theirs in order with it.
+        apart = {recipients[0] for _, _, recipients in pending if recipients is not crowd}
+        both = tuple(session for session in crowd if session in apart) if apart else ()
+        others = [session for session in crowd if session not in apart] if both else crowd
+        own = [
+            (message, payload, both if recipients is crowd else recipients) for message, payload, recipients in pending
+        ]
+        self._send_queues(own)
+        self._send_crowd([delivery for delivery in pending if delivery[2] is crowd], others)
+
+    def _send_crowd(self, deliveries: list[_Delivery], crowd: Sequence[Session]) -> None:
+        """Send the same deliveries to each of many peers."""
+        joined: dict[Encoding, bytes] = {}
+        for session in crowd:
+            link: Any = session.link
+            encoding = link.encoding
+            data = joined.get(encoding)
+            if data is None:
+                if encoding is None:
+                    self._local.extend((link, message, payload) for message, payload, _ in deliveries)
+                    continue
+                data = joined[encoding] = b"".join(
+                    [encoding.frame(message, payload) for message, payload, _ in deliveries]
+                )
+            link.write(data)
+
+    def _send_queues(self, pending: list[_Delivery]) -> None:
+        """Send each peer what there is for it."""
         queues: dict[Any, list[bytes]] = {}
         for message, payload, recipients in pending:
             frames: dict[Encoding, bytes] = {}
@@ -108,3 +144,14 @@ class Turn:
                     queue.append(frame)
         for link, queue in queues.items():
             link.write(queue[0] if len(queue) == 1 else b"".join(queue))
+
+
+def _only_crowd(pending: list[_Delivery]) -> Sequence[Session] | None:
+    """The one set of many recipients among deliveries; None if there is none or more than one."""
+    crowd = None
+    for _, _, recipients in pending:
+        if len(recipients) != 1 and recipients is not crowd:
+            if crowd is not None:
+                return None
+            crowd = recipients
+    return crowd

@@ -296,8 +296,18 @@ class WebSocketListener(WebSocketServerFactory):
 def _unmask(data: bytes, mask: bytes) -> bytes:
     """A client's payload without its mask (RFC 6455, section 5.3)."""
     length = len(data)
-    key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
-    return (int.from_bytes(data, "little") ^ key).to_bytes(length, "little")
+    words = (length + 3) >> 2
+    if words < len(_REPEAT):
+        # Multiplying repeats the mask in half the time that repeating its bytes takes.
+        key = _from_bytes(mask, "little") * _REPEAT[words]
+        return (_from_bytes(data, "little") ^ key).to_bytes(words << 2, "little")[:length]
+    key = _from_bytes((mask * words)[:length], "little")
+    return (_from_bytes(data, "little") ^ key).to_bytes(length, "little")
+
+
+_from_bytes: Final = int.from_bytes
+_REPEAT: Final = [sum(1 << 32 * word for word in range(words)) for words in range(257)]
+"""What a 32-bit number has to be multiplied by to stand so many times in a row."""
 
 
 def _is_utf8(data: bytes) -> bool:

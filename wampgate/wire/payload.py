@@ -28,13 +28,12 @@ class Payload:
     list and dict only; ``args`` and ``kwargs`` are plain.
     """
 
-    __slots__ = ("_args", "_kwargs", "_origin", "_parts", "_parts_by_serializer", "size")
+    __slots__ = ("_args", "_kwargs", "_origin", "_parts", "_parts_by_serializer")
 
     def __init__(
         self,
         args: Any = (),
         kwargs: Mapping[str, Any] | None = None,
-        *,
         origin: Serializer | None = None,
         parts: Parts = (),
     ) -> None:
@@ -51,7 +50,6 @@ class Payload:
         self._origin = origin
         self._parts = parts
         self._parts_by_serializer: dict[str, Parts] | None = None
-        self.size = len(parts[0]) + (len(parts[1]) if len(parts) > 1 else 0) if parts else 0
 
     @property
     def args(self) -> Any:

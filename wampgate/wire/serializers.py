@@ -95,8 +95,9 @@ class JsonSerializer:
         if b"\\u0000" in raw_args:
             args = binary_from_json(args)
         if message.kwargs is ABSENT:
-            _check_args(message, args)
-            return Payload(args, origin=self, parts=(raw_args,))
+            if type(args) is not list:
+                _check_args(message, args)
+            return Payload(args, None, self, (raw_args,))
         raw_kwargs = bytes(message.kwargs)
         kwargs = self._decode_value(raw_kwargs)
         if b"\\u0000" in raw_kwargs:
@@ -152,8 +153,9 @@ class MsgpackSerializer:
         raw_args = bytes(message.args)
         args = self._value(raw_args)
         if message.kwargs is ABSENT:
-            _check_args(message, args)
-            return Payload(args, origin=self, parts=(raw_args,))
+            if type(args) is not list:
+                _check_args(message, args)
+            return Payload(args, None, self, (raw_args,))
         raw_kwargs = bytes(message.kwargs)
         kwargs = self._value(raw_kwargs)
         _check_args(message, args, kwargs)
@@ -249,10 +251,11 @@ class CborSerializer:
         if suspicious:
             _refuse_odd(payload_items)
         _check_args(message, *payload_items)  # type: ignore[arg-type]  # has_payload says so
+        args, kwargs = payload_items if len(payload_items) > 1 else (payload_items[0], None)
         if ends is None:
-            return message, Payload(*payload_items)
+            return message, Payload(args, kwargs)
         parts = tuple(data[ends[i - 1] : ends[i]] for i in range(size, size + len(payload_items)))
-        return message, Payload(*payload_items, origin=self, parts=parts)
+        return message, Payload(args, kwargs, self, parts)
 
     def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
         """See :meth:`Serializer.encode`."""
@@ -274,8 +277,6 @@ class CborSerializer:
 
 def _check_args(message: PayloadMessage, args: Any, kwargs: Any = None) -> None:
     """Args are a list and kwargs a dictionary with string keys, unless the payload is opaque."""
-    if kwargs is None and type(args) is list:
-        return
     attributes = message.options if hasattr(message, "options") else message.details
     if kwargs is not None and not (isinstance(kwargs, dict) and all(type(key) is str for key in kwargs)):
         raise InvalidMessage("ArgumentsKw is not a dictionary with string keys")

@@ -44,11 +44,16 @@ const char *numbered(const char *name, unsigned number)
     return text;
 }
 
-/* The session ends, for a reason that is a fault. */
+/* The session ends, for a reason that is a fault. `detail` may be anything that a server sent. */
 static void fail(struct session *session, const char *reason, const uint8_t *detail, size_t length)
 {
-    fault("%s %u, %s: %s %.*s", role_names[session->role], session->number, stage_names[session->stage], reason,
-          (int)(length > 200 ? 200 : length), detail ? (const char *)detail : "");
+    char shown[201];
+    size_t count = detail && length < sizeof shown ? length : detail ? sizeof shown - 1 : 0;
+    for (size_t i = 0; i < count; i++)
+        shown[i] = detail[i] ? (char)detail[i] : '?';
+    shown[count] = 0;
+    fault("%s %u, %s: %s%s%s", role_names[session->role], session->number, stage_names[session->stage], reason,
+          count ? " " : "", shown);
     session->stage = GONE;
     connection_close(&session->connection);
 }

@@ -1,4 +1,4 @@
-"""The npm packages that these tests drive: installed once into a folder below the temporary one, never into the tree."""
+"""The npm packages that these tests drive, installed once below the temporary folder, never into the tree."""
 
 from __future__ import annotations
 

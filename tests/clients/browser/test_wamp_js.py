@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clients.browser.npm_packages import installed, run_node_tests
-
-if TYPE_CHECKING:
-    import pytest
 
 PAGE = Path(__file__).parents[3] / "wampgate" / "http" / "page"
 
@@ -19,7 +15,7 @@ def test_the_client_against_a_scripted_peer() -> None:
     run_node_tests("wamp_client.test.mjs")
 
 
-def test_the_scripts_are_typed(tmp_path: pytest.TempPathFactory) -> None:
+def test_the_scripts_are_typed(tmp_path: Path) -> None:
     options = {
         "allowJs": True,
         "checkJs": True,
@@ -31,7 +27,7 @@ def test_the_scripts_are_typed(tmp_path: pytest.TempPathFactory) -> None:
         "lib": ["es2023", "dom", "dom.iterable"],
         "types": [],
     }
-    project = Path(str(tmp_path)) / "tsconfig.json"
+    project = tmp_path / "tsconfig.json"
     project.write_text(json.dumps({"compilerOptions": options, "files": [str(PAGE / "page.js")]}))
     command = ["node", str(installed() / "node_modules/typescript/bin/tsc"), "--project", str(project)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

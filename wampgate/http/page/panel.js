@@ -26,6 +26,9 @@ export function element(tag, className, text = "") {
   return made;
 }
 
+/** @param {Date} time */
+const clock = (time) => time.toLocaleTimeString([], { hour12: false });
+
 /** @param {string} id of a template @returns {DocumentFragment} */
 export function copyOf(id) {
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
@@ -79,6 +82,8 @@ export class Panel {
     /** @type {Set<string>} */
     this.subscribed = new Set();
     this.joined = false;
+    /** When the connection was lost; null while nothing can have been missed. @type {Date | null} */
+    this.lostAt = null;
     /** Called with WELCOME's organizations. @type {(organizations: string[]) => void} */
     this.onOrganizations = () => {};
     this.rename(name);
@@ -131,6 +136,8 @@ export class Panel {
   open({ token, realm, organization }) {
     this.session?.close();
     this.subscribed.clear();
+    this.joined = false;
+    this.lostAt = null;
     this.clearNotice();
     this.showTopics();
     const authextra = organization ? { organization } : undefined;
@@ -178,6 +185,8 @@ export class Panel {
   showJoined({ authid, organizations }) {
     this.joined = true;
     this.clearNotice();
+    if (this.lostAt) this.addGap(this.lostAt);
+    this.lostAt = null;
     if (typeof authid === "string" && authid) this.rename(authid);
     this.showLive();
     this.onOrganizations(Array.isArray(organizations) ? organizations.map(String) : []);
@@ -209,12 +218,22 @@ export class Panel {
     this.retry.hidden = !willRetry;
     if (willRetry) this.state.show("waiting", "Reconnecting", retryIn);
     else this.state.show(left ? "idle" : "closed", left ? "Disconnected" : this.joined ? "Ended" : "Refused");
+    if (willRetry && this.subscribed.size) this.lostAt ??= new Date();
+    const unreached = reason === "wampgate.client.connection_lost" && !this.joined && !this.lostAt;
     this.joined = false;
     if (!willRetry) this.subscribed.clear();
     this.showTopics();
     this.hint(willRetry ? "Waiting for the router." : "Not connected.");
     if (left) this.clearNotice();
-    else this.notice(willRetry ? "wait" : "bad", explain({ reason, message }, organization), reason);
+    else {
+      const said = explain({ reason: unreached ? "wampgate.client.unreachable" : reason, message }, organization);
+      this.notice(willRetry ? "wait" : "bad", said, reason);
+    }
+  }
+
+  /** Events that were published while nobody listened don't come later: say so. @param {Date} lostAt */
+  addGap(lostAt) {
+    this.add(element("li", "gap", `Not connected from ${clock(lostAt)} to ${clock(new Date())}: news of that time are missing.`));
   }
 
   /** @param {string} topic @param {unknown[]} args @param {Record<string, unknown>} kwargs @param {Record<string, unknown>} details */
@@ -222,7 +241,7 @@ export class Panel {
     const now = new Date();
     const item = element("li", "event");
     const head = element("div", "event-head");
-    const time = element("time", "", now.toLocaleTimeString([], { hour12: false }));
+    const time = element("time", "", clock(now));
     time.setAttribute("datetime", now.toISOString());
     head.append(time, element("code", "tag", typeof details.topic === "string" ? details.topic : topic));
     item.append(head);
@@ -230,6 +249,11 @@ export class Panel {
     if (text) item.append(element("p", "event-text", text.slice(0, MOST_CHARACTERS)));
     const data = rest(args, kwargs, text);
     if (data) item.append(element("code", "event-data", data.slice(0, MOST_CHARACTERS)));
+    this.add(item);
+  }
+
+  /** @param {HTMLElement} item */
+  add(item) {
     this.events.prepend(item);
     while (this.events.children.length > MOST_EVENTS) this.events.lastElementChild.remove();
   }

@@ -54,7 +54,11 @@ const REASONS = {
   "wamp.error.protocol_violation": (_, message) => ({ title: "Misunderstanding", text: message }),
   "wampgate.client.connection_lost": () => ({
     title: "Connection lost",
-    text: "The router can't be reached, or it does not know this page's address.",
+    text: "Trying again. What is published until then will be missing here.",
+  }),
+  "wampgate.client.unreachable": () => ({
+    title: "Router not reached",
+    text: "It is down, or it does not accept this page's address (the hosts and origins of its configuration).",
   }),
   "wampgate.client.no_answer": () => ({ title: "No answer", text: "The router did not answer in time." }),
 };

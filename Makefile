@@ -1,0 +1,49 @@
+# All set-up is here: `make run` shows the demo, `make test` runs the tests. Neither needs root.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+VENV ?= .venv
+PORT ?= 8080
+PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench clean
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+run: $(VENV)/installed ## Run the demo: embedded store, no server needed; PORT=8080
+	@exec $(VENV)/bin/twistd --nodaemon --pidfile= wampgate --demo --port $(PORT) $(if $(REDIS),--redis $(REDIS))
+
+test: $(VENV)/developing ## Run all tests; TESTS="tests/unit -k name" for some
+	$(VENV)/bin/pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: $(VENV)/developing ## Check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/developing ## Bring the code into its form
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/developing ## Measure against the physical limit; BENCH="--help" for what can be chosen
+	$(VENV)/bin/python -m benchmarks $(BENCH)
+
+clean: ## Remove what was built, installed and left behind
+	rm -rf $(VENV) build dist benchmarks/build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "wampgate needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(PIP) install --upgrade 'pip>=25.1'
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing wampgate into $(VENV) ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/developing: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing wampgate and its tests' tools into $(VENV) ..."
+	@$(PIP) install --editable . --group dev
+	@touch $@ $(VENV)/installed
