@@ -171,7 +171,8 @@ def upgrade_request(
     names = {name.lower() for name, _ in given}
     lines = [(name, value) for name, value in usual.items() if name.lower() not in names]
     lines += [(name, value) for name, value in given if value]
-    return f"GET {path} HTTP/1.1\r\n{''.join(f'{name}: {value}\r\n' for name, value in lines)}\r\n".encode("latin-1")
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return f"GET {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1")
 
 
 ACCEPT: Final = base64.b64encode(

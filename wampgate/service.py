@@ -25,6 +25,7 @@ from wampgate.bridge.redis_bridge import RedisBridge
 from wampgate.config import model
 from wampgate.core.deadlines import Deadlines
 from wampgate.core.errors import uri
+from wampgate.core.guesses import Guesses
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import LocalPublisher
 from wampgate.core.procedures import Procedures
@@ -119,6 +120,7 @@ class Wampgate(Service):
             record=self._journal,
             deadlines=deadlines,
             run=_run,
+            guesses=Guesses(limits.failed_logins_per_address_per_minute, deadlines.now),
             hello_seconds=limits.hello_seconds,
             join_seconds=limits.join_seconds,
         )
@@ -255,6 +257,7 @@ def _store(reactor: Any, store: model.PostgresStore | model.SqliteStore) -> Stor
         reactor,
         path=store.path,
         timeout=store.timeout_seconds,
+        timezone=store.timezone,
         token_query=store.token_query,
         membership_query=store.membership_query,
         token_hash=store.token_hash,
@@ -306,7 +309,7 @@ def _bridge_rule(rule: model.PlainRule | model.SocketIoEmitterRule) -> PlainRule
 
 
 def _bridge_principal(bridge: model.RedisBridge) -> Principal:
-    # No client can have this role: roles in router.json hold no dot.
+    # No client can have this role: router.json takes none below wampgate.
     role = f"wampgate.bridge.{bridge.name}"
     return Principal(role, role, "bridge", "router")
 

@@ -2,4 +2,6 @@
 
 from twisted.application.service import ServiceMaker
 
-wampgate = ServiceMaker("wampgate", "wampgate.twistd", "A WAMP router with token authentication.", "wampgate")
+wampgate = ServiceMaker(  # type: ignore[no-untyped-call]  # Twisted's
+    "wampgate", "wampgate.twistd", "A WAMP router with token authentication.", "wampgate"
+)

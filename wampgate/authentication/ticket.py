@@ -92,7 +92,7 @@ class TicketAuthenticator:
         token = await self._store.look_up(ticket) if self._store is not None else None
         if token is None:
             raise _denied("unknown token")
-        if token.seconds_left <= 0:
+        if not token.seconds_left > 0:  # so that NaN is refused too
             raise _denied(f"expired token of user {token.user!r}")
         _check_authid(authid, token.user)
         if token.user in self._reserved:

@@ -104,7 +104,7 @@ class OrganizationAuthorizer:
                 "name an organization in HELLO.Details.authextra.organization",
             )
         organizations = self._memberships.known(who.user) or await self._memberships.load(who.user)
-        if wanted is not None and wanted not in organizations.ids:
+        if wanted is not None and (not isinstance(wanted, str) or wanted not in organizations.ids):
             raise _not_a_member(who, wanted)
         told: dict[str, Any] = {
             "organizations": sorted(organizations.ids)[:TOLD],

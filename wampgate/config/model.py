@@ -90,8 +90,7 @@ class Limits(Section, frozen=True, kw_only=True):
         registrations_per_session: registrations that one session holds.
         calls_per_session: calls of one session that are not answered yet.
         fragments_per_message: WebSocket fragments of one message.
-        ping_seconds: between the pings on a connection.
-        ping_timeout_seconds: from a ping to its pong.
+        ping_seconds: between the pings on a connection; one that was silent since the last ping is dropped.
         failed_logins_per_address_per_minute: tokens that were not accepted.
     """
 
@@ -119,7 +118,6 @@ class Limits(Section, frozen=True, kw_only=True):
     calls_per_session: Count = 1_000
     fragments_per_message: Count = 1_024
     ping_seconds: Seconds = 30.0
-    ping_timeout_seconds: Seconds = 30.0
     failed_logins_per_address_per_minute: Count = 50
 
 

@@ -138,11 +138,13 @@ class Connection:
     """What the transport knows of a peer.
 
     Attributes:
-        peer: the peer's address, for the log: ``127.0.0.1:50000``.
+        peer: the peer's address and port, for the log: ``127.0.0.1:50000``.
+        address: the address alone: what limits count by.
         secure: whether the connection is encrypted.
     """
 
     peer: str
+    address: str
     secure: bool = False
 
 

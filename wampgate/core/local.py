@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wampgate.core.realm import Realm
     from wampgate.wire.messages import Message
 
-INSIDE = Connection("inside", secure=True)
+INSIDE = Connection("inside", "inside", secure=True)
 
 
 class LocalLink:

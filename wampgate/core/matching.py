@@ -138,7 +138,8 @@ def covers(wide: str, wide_match: Match, narrow: str, narrow_match: Match) -> bo
     allows a subscription only if the rule's pattern covers the subscription's.
     """
     if wide_match == "exact":
-        return narrow_match == "exact" and wide == narrow
+        # A wildcard pattern that equals a URI has no empty component: it matches that URI alone.
+        return narrow_match != "prefix" and wide == narrow
     if wide_match == "prefix":
         # A wildcard's fixed beginning is all that its matches surely begin with.
         fixed = narrow if narrow_match != "wildcard" else _fixed_beginning(narrow)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from wampgate.core.deadlines import Deadlines
+    from wampgate.core.guesses import Guesses
     from wampgate.core.interfaces import (
         Connection,
         Deliver,
@@ -47,6 +48,8 @@ class Router:
         record: where the operator's lines go.
         deadlines: the one heap of deadlines.
         run: starts a coroutine; the core awaits only what adapters give it.
+        guesses: counts refused logins.
+        hello_seconds: from the opened connection to HELLO.
         join_seconds: from the opened connection to WELCOME, HELLO included.
         agent: what WELCOME calls this router.
     """
@@ -59,6 +62,7 @@ class Router:
         record: Record,
         deadlines: Deadlines,
         run: Callable[[Coroutine[Any, Any, None]], None],
+        guesses: Guesses,
         hello_seconds: float = 5.0,
         join_seconds: float = 10.0,
         agent: str = "wampgate",
@@ -68,6 +72,7 @@ class Router:
         self._record = record
         self._deadlines = deadlines
         self._run = run
+        self._guesses = guesses
         self._hello_seconds = hello_seconds
         self._join_seconds = join_seconds
         self._agent = agent
@@ -83,7 +88,7 @@ class Router:
     def receive(self, session: Session, message: Message, payload: Payload) -> None:
         """A peer sent a message. Never raises for what a peer can do."""
         try:
-            if session.state is State.ESTABLISHED and type(message) is not Goodbye:
+            if session.state is State.ESTABLISHED and type(message) is not Goodbye and type(message) is not Abort:
                 session.realm.receive(session, message, payload)
             else:
                 self._step(session, message)
@@ -133,7 +138,7 @@ class Router:
                 session.link.close(NORMAL_CLOSURE, uri.GOODBYE_AND_OUT)
             case State.CLOSING, Goodbye():
                 self._close(session, NORMAL_CLOSURE, uri.GOODBYE_AND_OUT)
-            case ((State.OPENING | State.AUTHENTICATING | State.CHALLENGING), Abort()):
+            case ((State.OPENING | State.AUTHENTICATING | State.CHALLENGING | State.ESTABLISHED), Abort()):
                 self._close(session, NORMAL_CLOSURE, "the client aborted")
             case ((State.CLOSING | State.CLOSED), _):
                 # What was sent before our GOODBYE arrived has no effect any more.
@@ -144,8 +149,7 @@ class Router:
 
     def _hello(self, session: Session, message: Hello) -> None:
         session.state = State.AUTHENTICATING
-        self._deadlines.cancel(session.deadline)
-        session.deadline = self._deadlines.after(self._join_seconds, lambda: self._late(session, "the answer"))
+        self._allow_until_joined(session)
         roles = message.details.roles
         if not (roles.publisher or roles.subscriber or roles.caller or roles.callee):
             raise ProtocolViolation("HELLO.Details.roles names no role of a client")
@@ -166,6 +170,12 @@ class Router:
         session.joining = Joining(realm, message.details, authenticator)
         self._run(self._ask(session, authenticator.hello(message.details, session.connection)))
 
+    def _allow_until_joined(self, session: Session) -> None:
+        """From HELLO's deadline to WELCOME's; both count from the opened connection."""
+        opened = self._deadlines.now() if session.deadline is None else session.deadline.when - self._hello_seconds
+        self._deadlines.cancel(session.deadline)
+        session.deadline = self._deadlines.at(opened + self._join_seconds, lambda: self._late(session, "the answer"))
+
     def _no_method(self, session: Session, methods: tuple[str, ...], realm: Realm) -> None:
         accepted = ", ".join(realm.authenticators) or "none"
         self._record("join_refused", session, because=f"offered {methods}, accepted: {accepted}")
@@ -183,6 +193,11 @@ class Router:
         if joining is None or joining.challenge is None:  # the state rules it out; mypy can't know
             raise ProtocolViolation("no challenge was sent")
         session.state = State.AUTHENTICATING
+        if self._guesses.exhausted(session.connection.address):
+            # Not told apart from a wrong token: who guesses must not learn when to go on.
+            log = "too many refused logins from this address: limits.failed_logins_per_address_per_minute"
+            self._refuse_join(session, uri.AUTHENTICATION_DENIED, "the token is not accepted", log)
+            return
         answer = joining.authenticator.authenticate(
             joining.details, joining.challenge, message.signature, message.extra
         )
@@ -199,6 +214,8 @@ class Router:
             else:
                 await self._admit(session, session.joining, outcome)
         except JoinRefused as refusal:
+            if refusal.error == uri.AUTHENTICATION_DENIED:
+                self._guesses.failed(session.connection.address)
             self._refuse_join(session, refusal.error, refusal.message, refusal.log)
         except StoreUnavailable as failure:
             self._refuse_join(

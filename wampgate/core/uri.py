@@ -26,10 +26,15 @@ RESERVED: Final = ("wamp", "wampgate")
 """Below these first components, nobody from outside publishes or registers ("Reserved URIs")."""
 
 
-@lru_cache(maxsize=4096)
 def is_uri(text: str) -> bool:
     """Whether a text is a URI by the loose rules, without empty components."""
-    return len(text) <= MAX_LENGTH and _LOOSE(text) is not None
+    # What is too long must not be kept: clients choose the texts.
+    return len(text) <= MAX_LENGTH and _is_loose(text)
+
+
+@lru_cache(maxsize=4096)
+def _is_loose(text: str) -> bool:
+    return _LOOSE(text) is not None
 
 
 def is_pattern(text: str, match: Match) -> bool:

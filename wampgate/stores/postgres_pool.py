@@ -87,7 +87,7 @@ class _Place:
 class PostgresPool:
     """Runs read-only queries, each on a connection of its own, each within its deadline.
 
-    A question whose connection dies is asked once more. The asker is refused at
+    A question whose connection dies is asked again. The asker is refused at
     the deadline; its connection gets ``timeout`` seconds from the moment the query
     was sent, so that a queue before a slow server does not close good connections.
 
@@ -206,10 +206,14 @@ class PostgresPool:
         self._hand_out()
 
     def _ask_again(self, question: _Question) -> None:
-        """What died with its connection is asked once more, before all others: but a second time it may be to blame."""
+        """What died with its connection is asked again, before all others.
+
+        A server that ends all sessions can take the question with each of them, but after
+        that it is perhaps the question that does it.
+        """
         if question.answer.called:
             return
-        if question.tried < 2 and self._running:
+        if question.tried <= len(self._places) and self._running:
             self._waiting.appendleft(question)
             self._hand_out()
         else:
@@ -285,6 +289,6 @@ class PostgresPool:
         for place in [place for place in self._idle if place.connection and place.connection.used_at <= stale]:
             self._idle.remove(place)
             question = _Question("SELECT 1", {})
-            question.tried = 1  # not to be asked again: nobody waits for it
+            question.tried = len(self._places)  # not to be asked again: nobody waits for it
             question.answer.addErrback(lambda _: None)
             self._serve(place, question)

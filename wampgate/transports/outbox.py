@@ -182,7 +182,8 @@ class Outbox:
             self._waiting = []
         self._waiting.append(data)
         self._size += len(data)
-        if self._size > self._limits.size:
+        # One message always has a place, whatever its size.
+        if self._size > self._limits.size and len(self._waiting) > 1:
             self._cut(f"more than {self._limits.size} bytes waited for it")
 
     def _next_batch(self) -> None:

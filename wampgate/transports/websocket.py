@@ -178,8 +178,14 @@ class WebSocketPeer(WebSocketServerProtocol):
             deadlines=factory.deadlines,
             limits=factory.outbox_limits,
         )
-        details = self._transport_details
-        self.session = factory.router.connected(self.outbox, Connection(str(self.peer), bool(details.is_secure)))
+        peer = self.transport.getPeer()
+        address = getattr(peer, "host", "unix")
+        self.session = factory.router.connected(
+            self.outbox,
+            Connection(
+                f"{address}:{getattr(peer, 'port', '')}", address, secure=bool(self._transport_details.is_secure)
+            ),
+        )
         factory.peers.add(self)
         for attribute in _AFTER_HANDSHAKE:
             self.__dict__.pop(attribute, None)

@@ -8,7 +8,6 @@ others it is converted once per serializer and kept for the next receiver.
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,9 +93,13 @@ def binary_to_json(value: Any) -> Any:
 
     Whatever JSON cannot hold is brought as near to it as can be, since a
     receiver is better served by text than by silence: keys become strings, and
-    a number that is not finite becomes null.
+    a number that is not finite becomes null. Text that begins with NUL would be
+    read as Base64, and one that holds none makes a receiver close its
+    connection: it goes as the bytes that it is.
     """
-    if isinstance(value, str | bool | int) or value is None:
+    if isinstance(value, str):
+        return value if not value.startswith("\0") else binary_to_json(value.encode())
+    if isinstance(value, bool | int) or value is None:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return "\0" + base64.b64encode(value).decode("ascii")
@@ -112,15 +115,11 @@ def binary_to_json(value: Any) -> Any:
 def binary_from_json(value: Any) -> Any:
     """A decoded JSON value with each text that stands for binary data as bytes ("Binary support in JSON").
 
-    Text that begins with NUL but holds no Base64 stays text.
+    Raises:
+        ValueError: text begins with NUL but holds no Base64. Receivers would fail on it.
     """
     if isinstance(value, str):
-        if value.startswith("\0"):
-            try:
-                return base64.b64decode(value[1:], validate=True)
-            except (binascii.Error, ValueError):
-                return value
-        return value
+        return base64.b64decode(value[1:], validate=True) if value.startswith("\0") else value
     if isinstance(value, dict):
         return {key: binary_from_json(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -132,17 +131,25 @@ def to_64_bits(value: Any) -> Any:
     """A plain value with each integer that needs more than 64 bits as a float.
 
     JSON's integers have no bound, MessagePack's and CBOR's plain ones end at 64
-    bits; a float is what a JSON reader in a browser makes of them as well.
+    bits; a float is what a JSON reader in a browser makes of them as well, and
+    infinity of those beyond a float's range.
     """
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if -(2**63) <= value < 2**64 else float(value)
+        return value if -(2**63) <= value < 2**64 else _as_float(value)
     if isinstance(value, dict):
         return {key: to_64_bits(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_64_bits(item) for item in value]
     return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def depth_of(value: Any, limit: int) -> int:

@@ -30,6 +30,7 @@ from wampgate.wire.payload import (
 MAX_DEPTH: Final = 64
 """How deep arrays and dictionaries of a message may nest."""
 
+_TRAILING: Final = "bytes follow the end of the message"
 _TOO_DEEP: Final = f"the message nests deeper than {MAX_DEPTH} levels"
 
 
@@ -88,6 +89,8 @@ class JsonSerializer:
             raise InvalidMessage("the message holds text that is not UTF-8") from None
         except RecursionError:
             raise InvalidMessage(_TOO_DEEP) from None
+        except ValueError:
+            raise InvalidMessage("text that begins with NUL is binary data, and this holds no Base64") from None
 
     def _payload(self, message: PayloadMessage) -> Payload:
         raw_args = bytes(message.args)
@@ -131,7 +134,7 @@ class MsgpackSerializer:
     binary = True
 
     def __init__(self) -> None:
-        self._decode_message = msgspec.msgpack.Decoder(AnyMessage).decode
+        self._decode_message = msgspec.msgpack.Decoder(AnyMessage, ext_hook=_refuse_extension).decode
         self._decode_value = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -139,6 +142,8 @@ class MsgpackSerializer:
         """See :meth:`Serializer.decode`."""
         try:
             message = self._decode_message(data)
+            if len(data) > MAX_DEPTH and len(data.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
+                _refuse_depth(msgspec.to_builtins(message.head()[1:]), MAX_DEPTH + 1)
             if not message.has_payload or message.args is ABSENT:
                 return message, NO_PAYLOAD
             return message, self._payload(message)
@@ -164,7 +169,9 @@ class MsgpackSerializer:
     def _value(self, raw: bytes) -> Any:
         value = self._decode_value(raw)
         if len(raw) > MAX_DEPTH and len(raw.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
-            _refuse_depth(value)
+            _refuse_depth(value, MAX_DEPTH)
+        if len(raw.translate(None, _ODD_MSGPACK)) != len(raw):
+            _refuse_odd(value)
         return value
 
     def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
@@ -218,9 +225,12 @@ class CborSerializer:
         length = _cbor_array_length(data)
         if length is None:
             # Indefinite length or no array at all: legal but rare, and never what
-            # an encoder in the shortest form sends.
-            items = cbor2.loads(data, max_depth=MAX_DEPTH, strict_hashable_types=True, **hooks)
-            return self._from_items(items, suspicious)
+            # an encoder in the shortest form sends. The message itself is one level more.
+            stream = io.BytesIO(data)
+            items = cbor2.CBORDecoder(stream, max_depth=MAX_DEPTH + 1, strict_hashable_types=True, **hooks).decode()
+            if stream.tell() != len(data):
+                raise InvalidMessage(_TRAILING)
+            return self._from_items(items, True)
         stream = io.BytesIO(data)
         stream.seek(1)
         decoder = cbor2.CBORDecoder(stream, max_depth=MAX_DEPTH, strict_hashable_types=True, **hooks)
@@ -230,7 +240,7 @@ class CborSerializer:
             items.append(decoder.decode())
             ends.append(stream.tell())
         if length and ends[-1] != len(data):
-            raise InvalidMessage("bytes follow the end of the message")
+            raise InvalidMessage(_TRAILING)
         return self._from_items(items, suspicious, data, ends)
 
     def _from_items(
@@ -248,7 +258,8 @@ class CborSerializer:
         payload_items = items[size : size + 2]
         if not payload_items:
             return message, NO_PAYLOAD
-        if suspicious:
+        payload = data[ends[size - 1] :] if ends else b""
+        if suspicious or len(payload.translate(None, _CBOR_MAPS)) != len(payload):
             _refuse_odd(payload_items)
         _check_args(message, *payload_items)  # type: ignore[arg-type]  # has_payload says so
         args, kwargs = payload_items if len(payload_items) > 1 else (payload_items[0], None)
@@ -275,10 +286,10 @@ class CborSerializer:
         return data
 
 
-def _check_args(message: PayloadMessage, args: Any, kwargs: Any = None) -> None:
+def _check_args(message: PayloadMessage, args: Any, kwargs: Any = ABSENT) -> None:
     """Args are a list and kwargs a dictionary with string keys, unless the payload is opaque."""
     attributes = message.options if hasattr(message, "options") else message.details
-    if kwargs is not None and not (isinstance(kwargs, dict) and all(type(key) is str for key in kwargs)):
+    if kwargs is not ABSENT and not (isinstance(kwargs, dict) and all(type(key) is str for key in kwargs)):
         raise InvalidMessage("ArgumentsKw is not a dictionary with string keys")
     if not isinstance(args, list) and not (isinstance(args, str | bytes) and getattr(attributes, "opaque", False)):
         raise InvalidMessage("Arguments is not a list")
@@ -289,8 +300,8 @@ def _reason(error: msgspec.MsgspecError) -> str:
     return f"the message is not valid: {error}"
 
 
-def _refuse_depth(value: Any) -> None:
-    if depth_of(value, MAX_DEPTH) > MAX_DEPTH:
+def _refuse_depth(value: Any, limit: int) -> None:
+    if depth_of(value, limit) > limit:
         raise InvalidMessage(_TOO_DEEP)
 
 
@@ -327,16 +338,22 @@ def _refuse_tag(*_: Any) -> Any:
 
 
 def _refuse_odd(value: Any) -> None:
-    """Refuse CBOR's undefined and its unassigned simple values: no other serializer has them."""
+    """Refuse what only one serializer has, since it would make receivers of the others fail.
+
+    That is CBOR's undefined and unassigned simple values, MessagePack's
+    timestamps, and keys that are no strings.
+    """
     level = [value]
     while level:
         item = level.pop()
         if isinstance(item, dict):
+            if not all(type(key) is str for key in item):
+                raise InvalidMessage("a dictionary of the payload has a key that is not a string")
             level.extend(item.values())
         elif isinstance(item, list):
             level.extend(item)
         elif item is not None and not isinstance(item, str | bool | int | float | bytes):
-            raise InvalidMessage("a CBOR value has no counterpart in WAMP")
+            raise InvalidMessage("a value of the payload has no counterpart in WAMP")
 
 
 def _cbor_array_length(data: bytes) -> int | None:
@@ -347,6 +364,9 @@ def _cbor_array_length(data: bytes) -> int | None:
 _FIXARRAY: Final = {0x90 + n: bytes((0x90 + n,)) for n in range(16)}
 _CBOR_ARRAY: Final = {0x80 + n: bytes((0x80 + n,)) for n in range(24)}
 _NO_MSGPACK_CONTAINER: Final = bytes(byte for byte in range(256) if not (0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF))
+_ODD_MSGPACK: Final = bytes((*range(0x80, 0x90), 0xC7, 0xC8, 0xC9, *range(0xD4, 0xD9), 0xDE, 0xDF))
+"""Lead bytes of MessagePack's maps, whose keys need a look, and of its extension types."""
+_CBOR_MAPS: Final = bytes(range(0xA0, 0xC0))
 _ODD_CBOR: Final = bytes((*range(0xC0, 0xDC), *range(0xE0, 0xF4), 0xF7, 0xF8))
 _TAGS: Final = dict.fromkeys(
     (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _refuse_tag

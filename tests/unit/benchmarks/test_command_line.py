@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = ["--rounds", "2", "--seconds", "0.3", "--generator", "--subscribers 20 --warm 0.1 --connections 50"]
+SMALL = ["--rounds", "2", "--generator", "--subscribers 20 --warm 0.1 --connections 50 --seconds 0.2"]
 
 
 def test_it_prints_a_table_and_writes_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

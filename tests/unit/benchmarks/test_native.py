@@ -64,7 +64,7 @@ def test_the_generator_says_what_is_wrong_with_its_options(words: list[str], sai
 
 
 def test_a_server_that_is_not_there_is_a_fault() -> None:
-    command = [native.program("load"), "fanout", "--port", "1", "--subscribers", "1"]
+    command = [str(native.program("load")), "fanout", "--port", "1", "--subscribers", "1"]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "Connection refused" in ended.stdout
