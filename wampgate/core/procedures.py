@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import msgspec
 
@@ -109,7 +109,7 @@ def _publish_arguments(payload: Payload) -> tuple[str, list[Any], dict[str, Any]
     kwargs = values.get("kwargs")
     args = [] if args is None else args
     kwargs = {} if kwargs is None else kwargs
-    if not isinstance(topic, str) or not isinstance(args, list) or not isinstance(kwargs, dict):
+    if not isinstance(topic, str) or not isinstance(args, list) or not _is_kwargs(kwargs):
         raise _BAD_ARGUMENTS
     if not is_uri(topic):
         raise RequestRefused(uri.INVALID_URI, "the topic is not a URI")
@@ -120,6 +120,10 @@ def _publish_arguments(payload: Payload) -> tuple[str, list[Any], dict[str, Any]
     if options.opaque:
         raise RequestRefused(uri.FEATURE_NOT_SUPPORTED, "this router does not announce payload passthru mode")
     return topic, args, kwargs, options
+
+
+def _is_kwargs(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
 
 _PUBLISH_PARAMETERS: Final = ("topic", "args", "kwargs", "options")

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from twisted.internet.base import DelayedCall
     from twisted.internet.interfaces import IReactorTime
     from twisted.python.failure import Failure
-    from twisted.web import http
 
 DEADLINE_SECONDS: Final = 30.0
 MAX_LINE_BYTES: Final = 8 * 1024
@@ -241,6 +240,7 @@ class _Site(Site):
 
     def __init__(self, root: _Node, deadline: float, reactor: IReactorTime | None) -> None:
         super().__init__(root, reactor=reactor)
+        # The deadline takes the place of Twisted's idle timer, which any byte puts off.
         self.timeOut = None
         self.deadline = deadline
 
@@ -248,10 +248,7 @@ class _Site(Site):
         return [b"http/1.1"]
 
     def startFactory(self) -> None:
-        """Nothing to open."""
+        """Open no log: then there is none, and no timer that keeps its clock."""
 
     def stopFactory(self) -> None:
-        """Nothing to close."""
-
-    def log(self, request: http.Request) -> None:
-        """A request leaves no trace."""
+        """Nothing was opened."""

@@ -105,10 +105,13 @@ class PostgresAddress:
 
 
 def _parse(dsn: str) -> dict[str, str]:
+    unreadable = ValueError("the Postgres DSN can't be read: expected 'host=… dbname=…' or 'postgresql://…'")
+    if "\x00" in dsn:  # where C stops reading
+        raise unreadable
     try:
         return cast("dict[str, str]", psycopg2.extensions.parse_dsn(dsn))
-    except (psycopg2.Error, ValueError):  # a ValueError for NUL and lone surrogates
-        raise ValueError("the Postgres DSN can't be read: expected 'host=… dbname=…' or 'postgresql://…'") from None
+    except (psycopg2.Error, ValueError):  # a ValueError for a lone surrogate
+        raise unreadable from None
 
 
 class HostNames:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from twisted.logger import Logger
+
 from wampgate.wire.frames import BINARY, TEXT, websocket_frame
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     _Delivery: TypeAlias = tuple[Message, Payload, Sequence[Session]]
 
 
+_log = Logger()
+
+
 class Encoding:
     """A serializer and a framing together; one shared instance for each pair."""
 
@@ -30,8 +35,20 @@ class Encoding:
         self._first = BINARY if serializer.binary else TEXT
 
     def frame(self, message: Message, payload: Payload) -> bytes:
-        """A message as the bytes that leave."""
-        return websocket_frame(self._first, self.serializer.encode(message, payload))
+        """A message as the bytes that leave; nothing, and a line in the log, if there is no way to write it.
+
+        What decoding lets in can be encoded. Should it ever not be so, the other
+        messages of this turn must not be lost with it.
+        """
+        try:
+            return websocket_frame(self._first, self.serializer.encode(message, payload))
+        except Exception:  # noqa: BLE001 - see above
+            _log.failure(
+                "a {kind} message could not be encoded as {name}",
+                kind=type(message).__name__,
+                name=self.serializer.name,
+            )
+            return b""
 
 
 class Turn:

@@ -11,6 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.logger import Logger
 
@@ -200,7 +201,7 @@ class WebSocketPeer(WebSocketServerProtocol):
         self._fragments += 1
         super().onMessageFrameBegin(length)
         if self._fragments > self.factory.fragments_per_message:
-            self.sendClose(MESSAGE_TOO_BIG, "too many fragments")
+            self.end(MESSAGE_TOO_BIG, "too many fragments")
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
         """A message that Autobahn put together."""
@@ -223,7 +224,8 @@ class WebSocketPeer(WebSocketServerProtocol):
 
     def end(self, code: int, reason: str) -> None:
         """Close with a WebSocket close frame."""
-        self.sendClose(code, reason)
+        # sendClose() is for applications: it takes none of the codes below 3000 but 1000.
+        self.sendCloseFrame(code, encode_truncate(reason, 123))
 
     def cut(self, why: str) -> None:
         """Drop the connection: its reader is too slow to be told."""

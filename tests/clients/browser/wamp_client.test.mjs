@@ -358,7 +358,27 @@ test("waits double up to the longest and are spread", async () => {
   await session.close();
   const bounds = [20, 40, 80, 100, 100, 100];
   bounds.forEach((bound, index) => assert.ok(waits[index] >= bound / 2 && waits[index] <= bound, `${waits}`));
-  assert.ok(new Set(waits).size > 3, `${waits}`);
+  assert.equal(new Set(waits.slice(0, 6)).size, 6, `${waits}`);
+});
+
+test("after a session that lasted, the waits are short again", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"] });
+  const { session, connection } = await joined({ retry: { first: 20, longest: 1_000 } });
+  let last = connection;
+  const lose = async () => {
+    const closed = next(session, "closed");
+    last.cut();
+    const { retryIn } = await closed;
+    last = await peer.accept();
+    await last.welcome();
+    await session.joined();
+    return retryIn;
+  };
+  await lose();
+  await lose();
+  assert.ok((await lose()) >= 40);
+  context.mock.timers.tick(11_000);
+  assert.ok((await lose()) <= 20);
 });
 
 test("retry() ends the wait", async () => {

@@ -1,4 +1,4 @@
-"""What the bridge's tests share: a publisher that keeps events, bridges that are stopped, and a watch on the reactor."""
+"""What the bridge's tests share: a publisher that keeps events, bridges that end, and a watch on the reactor."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import gc
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 
 from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.postgres import PostgresTokenStore
@@ -156,6 +158,16 @@ async def under_load(
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_watch_sees_a_stall(stall_watch: StallWatch) -> None:
+    stall_watch.start()
+    await sleep(0.1)
+    time.sleep(0.2)  # noqa: ASYNC251 - this is the stall
+    await sleep(0.1)
+    stall_watch.stop()
+    assert 0.15 < stall_watch.worst() < 0.4
+
+
+@pytest_twisted.ensureDeferred
 async def test_killed_and_started_again_under_load(
     server: PostgresServer, store: PostgresTokenStore, stall_watch: StallWatch
 ) -> None:
@@ -206,6 +218,44 @@ async def test_frozen_while_nobody_asks_is_noticed(server: PostgresServer, monke
     await until(lambda: store.ready, RECOVERY)
     assert await store.look_up("token-1") is not None
     await store.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_killed_while_nobody_asks_is_noticed_at_once(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wampgate.stores.postgres_pool.PROBE_SECONDS", 60.0)
+    store = store_at(server.dsn)
+    await store.start()
+    await deferToThread(server.kill)
+    await until(lambda: not store.ready, SLACK)
+    await deferToThread(server.start)
+    await until(lambda: store.ready, RECOVERY)
+    assert await store.look_up("token-1") is not None
+    await store.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_traceback_reaches_the_log(server: PostgresServer, store: PostgresTokenStore) -> None:
+    """Twisted logs what escapes from a descriptor's methods; txpostgres lets a dead connection's error escape."""
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        for harm, repair in ((server.kill, server.start), (server.freeze, server.thaw), (server.stop, server.start)):
+            questions = [Deferred.fromCoroutine(store.look_up(f"token-{number}")) for number in range(8)]
+            await deferToThread(harm)
+            for question in questions:
+                with suppress(StoreUnavailable):
+                    await question
+            await sleep(0.2)
+            await deferToThread(repair)
+            await until(lambda: store.ready, RECOVERY)
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    gc.collect()
+    assert not [event for event in events if "log_failure" in event]
+    assert [event for event in events if "trying again" in str(event.get("log_format"))]
+    assert [event for event in events if "connected again" in str(event.get("log_format"))]
 
 
 @pytest_twisted.ensureDeferred

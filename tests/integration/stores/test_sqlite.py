@@ -1,4 +1,4 @@
-"""What only SQLite has: a file that is missing, replaced, locked or no database, slow queries, and texts for instants."""
+"""What only SQLite has: a file that is missing, replaced, locked or no database, slow queries, texts for instants."""
 
 from __future__ import annotations
 

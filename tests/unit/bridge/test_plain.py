@@ -31,7 +31,7 @@ TEXT = PlainRule("channel.{organization}", "organization.{organization}", "text"
         (RULE, b"[]", [], {}),
         (RULE, b"{}", (), {}),
         (RULE, b'{"args":[1],"kwargs":{}}', (), {"args": [1], "kwargs": {}}),
-        (RULE, "{\"text\":\"grüß\"}".encode(), (), {"text": "grüß"}),
+        (RULE, '{"text":"grüß"}'.encode(), (), {"text": "grüß"}),
         (MSGPACK, msgpack.packb({"text": "hi", "raw": b"\xff"}), (), {"text": "hi", "raw": b"\xff"}),
         (MSGPACK, msgpack.packb(["a", b"\x00"]), ["a", b"\x00"], {}),
         (MSGPACK, msgpack.packb("hi"), ("hi",), {}),

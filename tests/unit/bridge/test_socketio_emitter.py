@@ -203,7 +203,9 @@ def test_room_without_variables() -> None:
     assert kinds(packet(rooms=["everyone"]), rule=rule) == ["news.all"]
 
 
-@pytest.mark.parametrize(("key", "namespace"), [("", "/"), ("socket.io", "chat"), ("socket.io", "/a#b"), ("socket.io", "")])
+@pytest.mark.parametrize(
+    ("key", "namespace"), [("", "/"), ("socket.io", "chat"), ("socket.io", "/a#b"), ("socket.io", "")]
+)
 def test_bad_rule_is_refused(key: str, namespace: str) -> None:
     with pytest.raises(InvalidRule):
         SocketIoEmitterRule(key, namespace)
@@ -224,10 +226,18 @@ ODD = st.recursive(
 )
 
 
-@given(CHANNELS, ODD, ODD, ODD, ODD, ODD, st.booleans())
-def test_odd_packets_never_raise(channel: str, type_: Any, data: Any, nsp: Any, rooms: Any, uid: Any, three: bool) -> None:
-    value = [{"type": type_, "data": data, "nsp": nsp}, {"rooms": rooms, "except": uid}]
-    for kind in kinds([uid, *value] if three else value, channel) + kinds(packet(data=["e", data], rooms=rooms), channel):
+PACKETS = st.fixed_dictionaries({}, optional={"type": ODD, "data": ODD, "nsp": ODD, "more": ODD})
+OPTIONS = st.fixed_dictionaries({}, optional={"rooms": ODD, "except": ODD, "flags": ODD})
+
+
+@given(CHANNELS, st.tuples(PACKETS, OPTIONS) | st.tuples(ODD, PACKETS, OPTIONS) | ODD)
+def test_odd_packets_never_raise(channel: str, value: Any) -> None:
+    kinds(value, channel)
+
+
+@given(CHANNELS, ODD, ODD)
+def test_odd_rooms_and_values_lead_to_no_other_topic(channel: str, value: Any, rooms: Any) -> None:
+    for kind in kinds(packet(data=["news", value], rooms=rooms), channel):
         assert "." not in kind or kind.startswith("organization.")
 
 

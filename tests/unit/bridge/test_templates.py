@@ -25,7 +25,7 @@ ORGANIZATION = "0b8f1d5e-6c3a-4a63-9d0e-2f7f4c1b9a10"
         ("channel.{organization}", "channel.", None),
         ("channel.{organization}", "channel", None),
         ("channel.{organization}", "channel.7\n", None),
-        ("channel.{organization}", "channel.７", None),
+        ("channel.{organization}", "channel.\uff17", None),
         ("channel.{organization}", "channel." + "x" * 64, {"organization": "x" * 64}),
         ("channel.{organization}", "channel." + "x" * 65, None),
         ("channel.{organization}", "Channel.7", None),

@@ -11,15 +11,19 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_twisted
+import pytest_twisted  # type: ignore[import-untyped]  # ships no types
 from twisted.internet import reactor
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher, textFileLogObserver
 
 from wampgate.http.site import FILES, make_site
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    Test = Callable[..., Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ async def ask(port: int, method: str, path: str, *lines: str, body: bytes = b"")
     return parse(await deferToThread(exchange, port, request))
 
 
-@pytest_twisted.async_yield_fixture  # type: ignore[untyped-decorator]  # pytest-twisted carries no types
+@pytest_twisted.async_yield_fixture  # type: ignore[untyped-decorator]  # ships no types
 async def port() -> AsyncIterator[int]:
     listening: Any = reactor
     listening = listening.listenTCP(0, make_site(deadline=1.0), interface="127.0.0.1")
@@ -66,11 +70,20 @@ async def port() -> AsyncIterator[int]:
     await listening.stopListening()
 
 
-together = pytest_twisted.ensureDeferred
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    written = io.StringIO()
+    observer: Any = textFileLogObserver(written)
+    globalLogPublisher.addObserver(observer)
+    yield written
+    globalLogPublisher.removeObserver(observer)
+
+
+in_reactor: Callable[[Test], Test] = pytest_twisted.ensureDeferred
 
 
 @pytest.mark.parametrize("name", FILES)
-@together
+@in_reactor
 async def test_each_file_is_served_as_it_is_in_the_package(port: int, name: str) -> None:
     response = await ask(port, "GET", f"/{name}")
     assert response.status == 200
@@ -80,7 +93,7 @@ async def test_each_file_is_served_as_it_is_in_the_package(port: int, name: str)
     assert response.header("Content-Length") == str(len(response.body))
 
 
-@together
+@in_reactor
 async def test_the_root_is_the_page(port: int) -> None:
     assert (await ask(port, "GET", "/?from=a-link")).body == (await ask(port, "GET", "/index.html")).body
 
@@ -100,7 +113,7 @@ def test_the_page_names_no_other_host_and_has_nothing_inline() -> None:
     assert re.findall(r"<script[^>]*>([^<]*)</script>", html) == [""]
 
 
-@together
+@in_reactor
 async def test_an_unchanged_file_is_not_sent_again(port: int) -> None:
     first = await ask(port, "GET", "/wamp.js")
     second = await ask(port, "GET", "/wamp.js", f"If-None-Match: {first.header('ETag')}")
@@ -111,7 +124,7 @@ async def test_an_unchanged_file_is_not_sent_again(port: int) -> None:
     assert (other.status, other.body) == (200, first.body)
 
 
-@together
+@in_reactor
 async def test_head_tells_the_length_and_sends_no_body(port: int) -> None:
     for path in ("/", "/health/live", "/nowhere"):
         full, head = await ask(port, "GET", path), await ask(port, "HEAD", path)
@@ -119,7 +132,7 @@ async def test_head_tells_the_length_and_sends_no_body(port: int) -> None:
         assert head.header("Content-Length") == str(len(full.body))
 
 
-@together
+@in_reactor
 async def test_liveness(port: int) -> None:
     response = await ask(port, "GET", "/health/live")
     assert (response.status, response.body) == (200, b"ok\n")
@@ -145,7 +158,7 @@ async def test_liveness(port: int) -> None:
         "/<script>alert(1)</script>",
     ],
 )
-@together
+@in_reactor
 async def test_what_is_not_there_is_a_short_text(port: int, path: str) -> None:
     response = await ask(port, "GET", path)
     assert (response.status, response.body) == (404, b"There is nothing at this address.\n")
@@ -154,7 +167,7 @@ async def test_what_is_not_there_is_a_short_text(port: int, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/health/live", "/nowhere", "/ws"])
-@together
+@in_reactor
 async def test_other_methods_are_not_allowed(port: int, method: str, path: str) -> None:
     response = await ask(port, method, path)
     assert response.status == 405
@@ -174,7 +187,7 @@ async def test_other_methods_are_not_allowed(port: int, method: str, path: str) 
         ("Content-Length: 44", b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
     ],
 )
-@together
+@in_reactor
 async def test_a_body_is_refused_once_and_unread(port: int, method: str, length: str, body: bytes) -> None:
     response = await ask(port, method, "/", length, body=body)
     assert response.status == 413
@@ -182,7 +195,7 @@ async def test_a_body_is_refused_once_and_unread(port: int, method: str, length:
     assert b"HTTP/" not in response.body
 
 
-@together
+@in_reactor
 async def test_a_plain_request_where_wamp_is_spoken_is_told_so(port: int) -> None:
     response = await ask(port, "GET", "/ws")
     assert (response.status, response.header("Upgrade")) == (426, "websocket")
@@ -199,7 +212,7 @@ async def test_a_plain_request_where_wamp_is_spoken_is_told_so(port: int) -> Non
         ("GET", "*", []),
     ],
 )
-@together
+@in_reactor
 async def test_every_answer_carries_the_security_headers(port: int, method: str, path: str, lines: list[str]) -> None:
     response = await ask(port, method, path, *lines)
     policy = response.header("Content-Security-Policy")
@@ -214,7 +227,7 @@ async def test_every_answer_carries_the_security_headers(port: int, method: str,
     assert "set-cookie" not in response.headers
 
 
-@together
+@in_reactor
 async def test_one_request_per_connection(port: int) -> None:
     one = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     raw = await deferToThread(exchange, port, one + one.replace(b"127.0.0.1", b"evil.example"))
@@ -227,8 +240,8 @@ async def test_one_request_per_connection(port: int) -> None:
     [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "],
     ids=["silent", "half a line", "half a header"],
 )
-@together
-async def test_a_slow_request_is_cut_off_whatever_it_drips(port: int, start: bytes) -> None:
+@in_reactor
+async def test_a_slow_request_is_cut_off_whatever_it_drips(port: int, logged: io.StringIO, start: bytes) -> None:
     def drip() -> float:
         begun = time.monotonic()
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -247,6 +260,7 @@ async def test_a_slow_request_is_cut_off_whatever_it_drips(port: int, start: byt
         return time.monotonic() - begun
 
     assert 0.8 < await deferToThread(drip) < 3
+    assert logged.getvalue() == ""
 
 
 @pytest.mark.parametrize(
@@ -259,7 +273,7 @@ async def test_a_slow_request_is_cut_off_whatever_it_drips(port: int, start: byt
     ],
     ids=["long line", "many headers", "large header", "no request"],
 )
-@together
+@in_reactor
 async def test_an_oversize_or_senseless_header_gets_no_file(port: int, request_head: bytes) -> None:
     def attempt() -> bytes:
         try:
@@ -271,22 +285,43 @@ async def test_an_oversize_or_senseless_header_gets_no_file(port: int, request_h
     assert raw == b"" or raw.startswith(b"HTTP/1.1 400")
 
 
-@together
-async def test_nothing_is_logged(port: int) -> None:
-    written = io.StringIO()
-    observer = textFileLogObserver(written)
-    globalLogPublisher.addObserver(observer)
-    try:
-        await ask(port, "GET", "/?token=canary")
-        await ask(port, "HEAD", "/")
-        await ask(port, "POST", "/nowhere", "Content-Length: 1", body=b"x")
-        await ask(port, "GET", "/", "X: y\r\n bad")
-    finally:
-        globalLogPublisher.removeObserver(observer)
-    assert written.getvalue() == ""
+@in_reactor
+async def test_nothing_is_logged(port: int, logged: io.StringIO) -> None:
+    await ask(port, "GET", "/?token=canary")
+    await ask(port, "HEAD", "/")
+    await ask(port, "POST", "/nowhere", "Content-Length: 1", body=b"x")
+    await ask(port, "GET", "/", "X: y\r\n bad")
+    assert logged.getvalue() == ""
 
 
-@together
+def test_nothing_ticks_while_nobody_asks() -> None:
+    clock: Any = Clock()
+    site: Any = make_site(reactor=clock)
+    site.doStart()
+    assert clock.getDelayedCalls() == []
+    site.doStop()
+
+
+def test_a_body_that_comes_after_its_refusal_is_not_answered_again() -> None:
+    make_transport: Any = StringTransport
+    transport = make_transport()
+    clock: Any = Clock()
+    site: Any = make_site(reactor=clock)
+    channel = site.buildProtocol(None)
+    channel.makeConnection(transport)
+    channel.dataReceived(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\n")
+    channel.dataReceived(b"hello")
+    assert transport.value().count(b"HTTP/1.1 ") == 1
+    assert transport.disconnecting
+
+
+@in_reactor
+async def test_a_large_header_within_the_limit_is_taken(port: int) -> None:
+    cookies = [f"Cookie: {'c' * 7000}" for _ in range(4)]
+    assert (await ask(port, "GET", "/health/live", *cookies)).status == 200
+
+
+@in_reactor
 async def test_a_client_that_leaves_early_leaves_no_timer(port: int) -> None:
     def knock() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()

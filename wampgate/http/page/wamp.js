@@ -352,7 +352,6 @@ export class Session extends EventTarget {
       standing.id = null;
       if (!willRetry) standing.reject(error);
     }
-    if (!willRetry) this.#standing.clear();
     for (const { reject } of asked) reject(error);
   }
 

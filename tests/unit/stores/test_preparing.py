@@ -1,0 +1,90 @@
+"""The schema files, and what applying them does to a SQLite file."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wampgate.stores.preparing import Kind, PreparationFailed, prepare_sqlite, statements
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS: tuple[Kind, ...] = ("postgres", "sqlite")
+NAMES = [
+    "oauth_access_tokens",
+    "oauth_access_tokens_user_id",
+    "organization_members",
+    "organization_members_organization_id",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_statement_is_named_and_explained(kind: Kind) -> None:
+    schema = statements(kind)
+    assert [statement.name for statement in schema] == NAMES
+    for statement in schema:
+        assert statement.explanation.endswith(".")
+        assert ";" not in re.sub("--.*", "", statement.sql)
+        assert "IF NOT EXISTS" in statement.sql
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_column_has_a_comment(kind: Kind) -> None:
+    for statement in statements(kind):
+        if statement.sql.startswith("CREATE TABLE"):
+            for line in statement.sql.splitlines()[1:-1]:
+                assert re.search(r"-- \w{2,}", line), line
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_kinds_have_the_same_columns(kind: Kind) -> None:
+    tables = [statement.sql for statement in statements(kind) if statement.sql.startswith("CREATE TABLE")]
+    columns = [re.findall(r"^    ([a-z_]+)", table, re.MULTILINE) for table in tables]
+    assert columns == [
+        ["access_token", "client_id", "user_id", "expires", "scope"],
+        ["organization_id", "user_id", "role"],
+    ]
+
+
+def test_a_new_file_is_private_and_has_all_tables(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "store.sqlite3"
+    assert prepare_sqlite(path) == NAMES
+    assert path.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.execute("INSERT INTO organization_members VALUES ('7', 'alice', '')")
+        for file in path.parent.iterdir():
+            assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_what_is_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE organization_members (organization_id, user_id)")
+        connection.execute("INSERT INTO organization_members VALUES (7, 'alice')")
+        connection.commit()
+    assert prepare_sqlite(path) == [NAMES[0], NAMES[1], NAMES[3]]
+    assert prepare_sqlite(path) == []
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM organization_members").fetchall() == [(7, "alice")]
+
+
+def test_all_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE organization_members (something_else)")
+    with pytest.raises(PreparationFailed, match="organization_id"):
+        prepare_sqlite(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("organization_members",)]
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PreparationFailed, match="in a folder that can be written to"):
+        prepare_sqlite(tmp_path / "file" / "store.sqlite3")

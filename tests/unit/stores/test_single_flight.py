@@ -1,0 +1,124 @@
+"""One question at a time per key, and no answer that is older than its question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+
+from wampgate.core.errors import StoreUnavailable
+from wampgate.stores import single_flight
+from wampgate.stores.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Asked:
+    """A database that answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.flights: list[tuple[str, float, Deferred[Any]]] = []
+        self.single: SingleFlight[Any] = SingleFlight(self.clock, 3.0, self._question)
+
+    async def _question(self, key: str, deadline: float) -> Any:
+        answer: Deferred[Any] = Deferred()
+        self.flights.append((key, deadline, answer))
+        return await answer
+
+    def ask(self, key: str) -> list[Any]:
+        told: list[Any] = []
+        self.single.ask(key).addBoth(told.append)
+        return told
+
+
+def test_a_newcomer_does_not_get_the_answer_that_is_under_way() -> None:
+    asked = Asked()
+    first, second, third = asked.ask("k"), asked.ask("k"), asked.ask("k")
+    assert len(asked.flights) == 1
+    asked.flights[0][2].callback("old")
+    assert (first, second, third) == (["old"], [], [])
+    assert len(asked.flights) == 2
+    fourth = asked.ask("k")
+    asked.flights[1][2].callback("new")
+    assert (second, third, fourth) == (["new"], ["new"], [])
+    asked.flights[2][2].callback("newest")
+    assert fourth == ["newest"]
+    assert len(asked.flights) == 3
+
+
+def test_keys_do_not_wait_for_each_other() -> None:
+    asked = Asked()
+    asked.ask("a")
+    asked.ask("b")
+    assert [key for key, _, _ in asked.flights] == ["a", "b"]
+
+
+def test_who_waits_for_the_next_flight_keeps_the_deadline_of_the_first_of_them() -> None:
+    asked = Asked()
+    asked.ask("k")
+    asked.clock.advance(1)
+    asked.ask("k")
+    asked.clock.advance(1)
+    asked.ask("k")
+    asked.flights[0][2].callback(None)
+    assert [deadline for _, deadline, _ in asked.flights] == [3.0, 4.0]
+
+
+def test_a_failure_reaches_everyone_as_an_error_of_ones_own() -> None:
+    asked = Asked()
+    asked.ask("k")
+    told = asked.ask("k") + asked.ask("k")
+    waiting = [asked.ask("k") for _ in range(3)]
+    asked.flights[0][2].callback(None)
+    asked.flights[1][2].errback(StoreUnavailable("away"))
+    errors = [failure.value for [failure] in waiting]
+    assert [str(error) for error in errors] == ["away"] * 3
+    assert len({id(error) for error in errors}) == 3
+    assert told == []
+
+
+def test_after_an_answer_nothing_is_kept() -> None:
+    asked = Asked()
+    asked.ask("k")
+    asked.flights[0][2].callback("x")
+    assert not asked.single._boarding
+    assert asked.single._waiting == 0
+    asked.ask("k")
+    assert len(asked.flights) == 2
+
+
+def test_one_who_asks_again_at_once_is_asked_for_again() -> None:
+    asked = Asked()
+    again: list[Any] = []
+    asked.single.ask("k").addCallback(lambda _: asked.single.ask("k").addBoth(again.append) and None)
+    asked.flights[0][2].callback("first")
+    asked.flights[1][2].callback("second")
+    assert again == ["second"]
+
+
+def test_one_who_goes_away_takes_nobody_along() -> None:
+    asked = Asked()
+    first = asked.single.ask("k")
+    gone = asked.single.ask("k")
+    stays = asked.ask("k")
+    for leaving in (first, gone):
+        leaving.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        leaving.cancel()
+    asked.flights[0][2].callback("x")
+    asked.flights[1][2].callback("y")
+    assert stays == ["y"]
+    assert asked.single._waiting == 0
+
+
+def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_flight, "MAX_WAITING", 2)
+    asked = Asked()
+    asked.ask("k")
+    asked.ask("k")
+    [failure] = asked.ask("k")
+    assert isinstance(failure.value, StoreUnavailable)
+    asked.flights[0][2].callback("x")
+    assert asked.ask("k") == []
