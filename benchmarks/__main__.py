@@ -39,6 +39,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except native.BuildFailed as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    if not results:
+        _tell("benchmarks: no server is left to be measured")
+        return 2
     if options.table:
         options.table.write_text("\n\n".join(map(tables, results)) + "\n", encoding="utf-8")
     if options.json:
@@ -134,7 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=_positive, default=4.0, metavar="S", help="measured in each run (4)")
     parser.add_argument("--payload", type=_count, default=200, metavar="B", help="bytes of each message's text (200)")
     parser.add_argument("--apart", action="store_true", help="the generator gets a core of its own")
-    parser.add_argument("--generator", default="", metavar="WORDS", help="more options for the load generator")
+    parser.add_argument(
+        "--generator", default="", metavar="WORDS", help="more options for the load generator, as in --generator=--spin"
+    )
     parser.add_argument("--table", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there, and what follows from them")
     return parser

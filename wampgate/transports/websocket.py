@@ -314,7 +314,7 @@ def _unmask(data: bytes, mask: bytes) -> bytes:
 
 
 _from_bytes: Final = int.from_bytes
-_REPEAT: Final = [sum(1 << 32 * word for word in range(words)) for words in range(257)]
+_REPEAT: Final = [((1 << 32 * words) - 1) // 0xFFFFFFFF for words in range(257)]
 """What a 32-bit number has to be multiplied by to stand so many times in a row."""
 
 

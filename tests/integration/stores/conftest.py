@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
@@ -24,8 +23,6 @@ from wampgate.stores.sqlite import SqliteTokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
-
     from wampgate.stores.questions import TokenHash
 
 Ids = Literal["text", "integer", "uuid"]
@@ -248,61 +245,46 @@ async def opened() -> AsyncIterator[Opener]:
         await store.stop()
 
 
-HEARTBEAT = """
-import sys, time
-last = time.monotonic()
-while not sys.stdin.closed:
-    time.sleep(0.005)
-    now = time.monotonic()
-    if now - last > 0.03:
-        print(last, now, flush=True)
-    last = now
-"""
-
-
 class StallWatch:
     """Measures for how long the reactor did not come round.
 
-    Another process sleeps and wakes beside it: what it misses too is the machine's
-    doing, not the reactor's, and is subtracted.
+    Where the kernel tells how long this thread was ready to run but had no
+    processor, that is subtracted: it is the machine's doing, not the reactor's.
     """
 
     def __init__(self) -> None:
-        self._last = time.monotonic()
-        self._gaps: list[tuple[float, float]] = []
+        self._last = (0.0, 0.0)
+        self._stalls = [0.0]
         self._loop = LoopingCall(self._beat)
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", HEARTBEAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
 
     def start(self) -> None:
-        self._last = time.monotonic()
+        self._last = (time.monotonic(), seconds_without_processor())
         self._loop.start(0.005, now=False)
 
     def stop(self) -> None:
-        self._loop.stop()
+        self.close()
         self._beat()
-        self._process.kill()
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        if self._loop.running:
+            self._loop.stop()
 
     def worst(self) -> float:
-        """The longest stall in seconds that the machine does not explain; call after :meth:`stop`."""
-        assert self._process.stdout is not None
-        missed = [tuple(map(float, line.split())) for line in self._process.stdout if len(line.split()) == 2]
-        return max((_uncovered(gap, missed) for gap in self._gaps), default=0.0)
+        """The longest stall in seconds."""
+        return max(self._stalls)
 
     def _beat(self) -> None:
-        now = time.monotonic()
-        self._gaps.append((self._last, now))
-        self._last = now
+        now, waited = time.monotonic(), seconds_without_processor()
+        self._stalls.append(now - self._last[0] - (waited - self._last[1]))
+        self._last = (now, waited)
 
 
-def _uncovered(gap: tuple[float, float], missed: list[tuple[float, ...]]) -> float:
-    covered = sum(max(0.0, min(gap[1], end) - max(gap[0], begin)) for begin, end in missed)
-    return gap[1] - gap[0] - covered
+def seconds_without_processor() -> float:
+    """How long this thread has waited for a processor so far, if the kernel keeps count of it; else 0."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 @pytest.fixture

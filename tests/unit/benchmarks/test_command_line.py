@@ -44,3 +44,8 @@ def test_unknown_names_are_refused(words: list[str], capsys: pytest.CaptureFixtu
         main(words)
     assert ended.value.code == 2
     assert words[0] in capsys.readouterr().err
+
+
+def test_nothing_to_measure_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--no-peers", "--no-limits", "--scenarios", "fanout"]) == 2
+    assert "no server is left" in capsys.readouterr().err

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wampgate.bridge.dialects.plain import PlainRule
 from wampgate.bridge.templates import InvalidRule, Template, TopicTemplate
+from wampgate.config.templates import is_source, is_topic, missing_variables
 from wampgate.core.uri import is_organization_id, is_uri
 
 ORGANIZATION = "0b8f1d5e-6c3a-4a63-9d0e-2f7f4c1b9a10"
@@ -153,3 +155,19 @@ def test_hostile_text_costs_no_more_than_its_length() -> None:
         assert template.match("a" * 1024) is None
     assert time.perf_counter() - start < 1
     assert template.match("a:b:c:d:end" + "x" * 10_000_000) is None
+
+
+TEMPLATES = st.lists(
+    st.sampled_from(
+        ["{organization}", "{user}", "{a}", ".", ":", "-", "x", "organization", "#", "{", "}", " ", "wamp"]
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(TEMPLATES, TEMPLATES)
+def test_what_router_json_may_hold_makes_a_rule(source: str, topic: str) -> None:
+    """The configuration is checked before any bridge is made: a rule that passes there must not fail here."""
+    if is_source(source) and is_topic(topic) and missing_variables(source, topic) is None:
+        rule = PlainRule(source, topic)
+        assert rule.topics()[0].uri

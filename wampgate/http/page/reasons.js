@@ -54,7 +54,7 @@ const REASONS = {
   "wamp.error.protocol_violation": (_, message) => ({ title: "Misunderstanding", text: message }),
   "wampgate.client.connection_lost": () => ({
     title: "Connection lost",
-    text: "Trying again. What is published until then will be missing here.",
+    text: "Trying again. What is published meanwhile will be missing here.",
   }),
   "wampgate.client.unreachable": () => ({
     title: "Router not reached",
