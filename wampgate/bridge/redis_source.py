@@ -265,5 +265,11 @@ def _endpoint(reactor: ReactorBase, address: RedisAddress, trust_root: TrustRoot
     endpoint: Any = HostnameEndpoint(reactor, address.host, address.port, timeout=HANDSHAKE_SECONDS)
     if not address.tls:
         return endpoint  # type: ignore[no-any-return]  # as above
-    wrapped: Any = wrapClientTLS(optionsForClientTLS(address.host, trustRoot=trust_root), endpoint)
+    try:
+        options = optionsForClientTLS(address.host, trustRoot=trust_root)
+    except UnicodeError:
+        raise ValueError(
+            f"{address}: no certificate can be for this host; with rediss:// use a name of letters, digits and hyphens"
+        ) from None
+    wrapped: Any = wrapClientTLS(options, endpoint)
     return wrapped  # type: ignore[no-any-return]  # as above

@@ -201,6 +201,12 @@ class Deliver(Protocol):
         The recipients are read at once or copied: the caller may change them afterwards.
         """
 
+    def retract(self, session: Session, subscription: int) -> None:
+        """Take back the events of a subscription that wait for one session, wherever they wait. Never raises.
+
+        What the operating system has taken can't be taken back.
+        """
+
 
 class Publisher(Protocol):
     """What an adapter that brings events from elsewhere (a bridge) publishes through.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from wampgate.core.deadlines import Deadline, Deadlines
     from wampgate.transports.turn import Encoding, Turn
@@ -20,6 +20,9 @@ _DIRECT: Final = frozenset({tcp.Server, unix.Server})
 
 A TLS transport proxies its socket's methods; what was written there would leave unencrypted.
 """
+
+Part: TypeAlias = tuple[int, bytes]
+"""A frame and the subscription whose event it is; 0 for what is no event."""
 
 _BATCH: Final = 65536
 """How many bytes go to a transport that was full, before it has to say again that it has drained."""
@@ -87,7 +90,7 @@ class Outbox:
         self._turn = turn
         self._deadlines = deadlines
         self._limits = limits
-        self._waiting: list[bytes] | None = None
+        self._waiting: list[Part] | None = None
         self._size = 0
         self._full = False
         self._closing: tuple[int, str] | None = None
@@ -103,10 +106,17 @@ class Outbox:
         # The handshake's answer has just gone to the transport: what follows stays behind it.
         self._full = direct
 
-    def write(self, data: bytes) -> None:
-        """Send whole frames. Never raises, and never keeps more than its limit."""
+    def write(self, data: bytes, parts: Sequence[Part] = ()) -> None:
+        """Send whole frames. Never raises, and never keeps more than its limit.
+
+        Args:
+            data: one frame or several.
+            parts: the same frames one by one, each with the subscription whose
+                event it is; what is not given can't be retracted while it waits.
+        """
         if self._full:
-            self._wait(data)
+            for part in parts or ((0, data),):
+                self._wait(part)
         elif self._send is None:
             if not self.gone:
                 self._transport.write(data)
@@ -136,6 +146,12 @@ class Outbox:
         """See :meth:`wampgate.core.interfaces.Link.resume`."""
         if not self.gone:
             self._transport.resumeProducing()
+
+    def retract(self, subscription: int) -> None:
+        """Drop the events of a subscription that wait here; what has gone to the transport is gone."""
+        if self._waiting:
+            self._waiting = [part for part in self._waiting if part[0] != subscription]
+            self._size = sum(len(frame) for _, frame in self._waiting)
 
     def finish(self, code: int, reason: str) -> None:
         """Close once nothing waits any more."""
@@ -175,13 +191,13 @@ class Outbox:
 
     # --- inside ---
 
-    def _wait(self, data: bytes) -> None:
+    def _wait(self, part: Part) -> None:
         if self.gone:
             return
         if self._waiting is None:
             self._waiting = []
-        self._waiting.append(data)
-        self._size += len(data)
+        self._waiting.append(part)
+        self._size += len(part[1])
         # One message always has a place, whatever its size.
         if self._size > self._limits.size and len(self._waiting) > 1:
             self._cut(f"more than {self._limits.size} bytes waited for it")
@@ -191,9 +207,9 @@ class Outbox:
         waiting = self._waiting or []
         count = size = 0
         while count < len(waiting) and size < _BATCH:
-            size += len(waiting[count])
+            size += len(waiting[count][1])
             count += 1
-        batch = b"".join(waiting[:count])
+        batch = b"".join([frame for _, frame in waiting[:count]])
         del waiting[:count]
         self._size -= size
         self.write(batch)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from twisted.logger import Logger
 
 from wampgate.wire.frames import BINARY, TEXT, websocket_frame
+from wampgate.wire.messages import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wampgate.core.local import LocalLink
     from wampgate.core.session import Session
-    from wampgate.transports.outbox import Outbox
+    from wampgate.transports.outbox import Outbox, Part
     from wampgate.wire.messages import Message
     from wampgate.wire.payload import Payload
     from wampgate.wire.serializers import Serializer
@@ -72,6 +73,17 @@ class Turn:
             self._call_later(0, self.flush)
         self._pending.append((message, payload, recipients if type(recipients) is tuple else tuple(recipients)))
 
+    def retract(self, session: Session, subscription: int) -> None:
+        """Take back what waits of a subscription's events for one session; see ``Deliver.retract``."""
+        self._pending = [
+            (message, payload, _without(recipients, session))
+            if type(message) is Event and message.subscription == subscription and session in recipients
+            else (message, payload, recipients)
+            for message, payload, recipients in self._pending
+        ]
+        link: Any = session.link
+        link.retract(subscription)
+
     def close(self, outbox: Outbox, code: int, reason: str) -> None:
         """Close a connection at the end of the turn, after what was sent to it."""
         if not self._scheduled:
@@ -95,17 +107,18 @@ class Turn:
             link.receive(message, payload)
 
     def _send(self, message: Message, payload: Payload, recipients: Sequence[Session]) -> None:
-        frames: dict[Encoding, bytes] = {}
+        frames: dict[Encoding, tuple[bytes, tuple[Part, ...]]] = {}
         for session in recipients:
             link: Any = session.link
             encoding = link.encoding
-            frame = frames.get(encoding)
-            if frame is None:
+            framed = frames.get(encoding)
+            if framed is None:
                 if encoding is None:
                     self._local.append((link, message, payload))
                     continue
-                frame = frames[encoding] = encoding.frame(message, payload)
-            link.write(frame)
+                frame = encoding.frame(message, payload)
+                framed = frames[encoding] = (frame, ((_subscription_of(message), frame),))
+            link.write(*framed)
 
     def _send_joined(self, pending: list[_Delivery]) -> None:
         """Send several deliveries, each peer's in one piece."""
@@ -115,7 +128,7 @@ class Turn:
             return
         # A burst for one topic's subscribers is joined once for all of them. Those who
         # are sent something of their own as well get theirs in order with it.
-        apart = {recipients[0] for _, _, recipients in pending if recipients is not crowd}
+        apart = {session for _, _, recipients in pending if recipients is not crowd for session in recipients}
         both = tuple(session for session in crowd if session in apart) if apart else ()
         others = [session for session in crowd if session not in apart] if both else crowd
         own = [
@@ -126,48 +139,57 @@ class Turn:
 
     def _send_crowd(self, deliveries: list[_Delivery], crowd: Sequence[Session]) -> None:
         """Send the same deliveries to each of many peers."""
-        joined: dict[Encoding, bytes] = {}
+        joined: dict[Encoding, tuple[bytes, list[Part]]] = {}
         for session in crowd:
             link: Any = session.link
             encoding = link.encoding
-            data = joined.get(encoding)
-            if data is None:
+            framed = joined.get(encoding)
+            if framed is None:
                 if encoding is None:
                     self._local.extend((link, message, payload) for message, payload, _ in deliveries)
                     continue
-                data = joined[encoding] = b"".join(
-                    [encoding.frame(message, payload) for message, payload, _ in deliveries]
-                )
-            link.write(data)
+                parts = [
+                    (_subscription_of(message), encoding.frame(message, payload)) for message, payload, _ in deliveries
+                ]
+                framed = joined[encoding] = (b"".join([frame for _, frame in parts]), parts)
+            link.write(*framed)
 
     def _send_queues(self, pending: list[_Delivery]) -> None:
         """Send each peer what there is for it."""
-        queues: dict[Any, list[bytes]] = {}
+        queues: dict[Any, list[Part]] = {}
         for message, payload, recipients in pending:
-            frames: dict[Encoding, bytes] = {}
+            parts: dict[Encoding, Part] = {}
             for session in recipients:
                 link: Any = session.link
                 encoding = link.encoding
-                frame = frames.get(encoding)
-                if frame is None:
+                part = parts.get(encoding)
+                if part is None:
                     if encoding is None:
                         self._local.append((link, message, payload))
                         continue
-                    frame = frames[encoding] = encoding.frame(message, payload)
+                    part = parts[encoding] = (_subscription_of(message), encoding.frame(message, payload))
                 queue = queues.get(link)
                 if queue is None:
-                    queues[link] = [frame]
+                    queues[link] = [part]
                 else:
-                    queue.append(frame)
+                    queue.append(part)
         for link, queue in queues.items():
-            link.write(queue[0] if len(queue) == 1 else b"".join(queue))
+            link.write(queue[0][1] if len(queue) == 1 else b"".join([frame for _, frame in queue]), queue)
+
+
+def _subscription_of(message: Message) -> int:
+    return message.subscription if type(message) is Event else 0
+
+
+def _without(recipients: Sequence[Session], session: Session) -> tuple[Session, ...]:
+    return tuple(recipient for recipient in recipients if recipient is not session)
 
 
 def _only_crowd(pending: list[_Delivery]) -> Sequence[Session] | None:
     """The one set of many recipients among deliveries; None if there is none or more than one."""
     crowd = None
     for _, _, recipients in pending:
-        if len(recipients) != 1 and recipients is not crowd:
+        if len(recipients) > 1 and recipients is not crowd:
             if crowd is not None:
                 return None
             crowd = recipients

@@ -187,6 +187,13 @@ def test_certificate_file_that_is_none(harness: Any, tmp_path: Path) -> None:
         harness.bridge("rediss://localhost", ca_file=str(tmp_path / "absent.pem"))
 
 
+@pytest.mark.parametrize("host", ["redis_cache", "a..b"])
+def test_host_that_no_certificate_can_be_for(host: str, harness: Any) -> None:
+    with pytest.raises(ValueError, match="no certificate can be for this host") as caught:
+        harness.bridge(f"rediss://u:{QUOTED}@{host}")
+    assert "c4nary" not in str(caught.value)
+
+
 @pytest_twisted.ensureDeferred
 async def test_unknown_host_is_survived(harness: Any) -> None:
     bridge = harness.bridge("redis://redis.invalid")
