@@ -80,6 +80,7 @@ class Response:
     """An HTTP response; header names in lower case."""
 
     status: int
+    reason: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
@@ -266,7 +267,8 @@ class RawConnection:
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         pairs = [line.partition(":") for line in lines]
-        response = Response(int(first.split(" ")[1]), {name.lower(): value.strip() for name, _, value in pairs})
+        _, status, reason = first.split(" ", 2)
+        response = Response(int(status), reason, {name.lower(): value.strip() for name, _, value in pairs})
         if response.status != 101:
             response.body = self._rest()
         return response

@@ -23,6 +23,10 @@ _LINES: Final = {
         LogLevel.info,
         "session {session} of {authid!r} ({authrole}) may not {action} {uri!r} (match={match}): {because}",
     ),
+    "revoked": (
+        LogLevel.info,
+        "session {session} of {authid!r} lost its subscription to {uri!r} (match={match}): {because}",
+    ),
     "violated": (LogLevel.info, "protocol violation by {peer}: {why}"),
 }
 

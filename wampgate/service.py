@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from twisted.application.service import Service
@@ -22,6 +23,7 @@ from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
 from wampgate.authorization.memberships import Memberships
 from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
+from wampgate.authorization.standing import Standing
 from wampgate.bridge.dialects.plain import PlainRule
 from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
 from wampgate.bridge.redis_bridge import RedisBridge
@@ -36,6 +38,7 @@ from wampgate.core.realm import Realm, SessionLimits
 from wampgate.core.router import Router
 from wampgate.http.site import make_site
 from wampgate.journal import Journal, odd_organization_id
+from wampgate.procedures import explain, kill, organizations, publish, refresh
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
 from wampgate.transports.port import ConnectionLimits, Port
@@ -43,7 +46,7 @@ from wampgate.transports.turn import Turn
 from wampgate.transports.websocket import WebSocketListener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 
     from wampgate.core.interfaces import Authenticator
     from wampgate.stores.postgres import PostgresTokenStore
@@ -53,6 +56,9 @@ _log = Logger(namespace="wampgate")
 
 _TICK_SECONDS: Final = 0.25
 """How late a deadline may be met."""
+
+_DEAF_SWEEP_SECONDS: Final = 10.0
+"""How often rights are read anew, at the least, while the store does not tell of changes."""
 
 _PING_SHARES: Final = 30
 """Pings are spread over so many moments."""
@@ -125,17 +131,21 @@ class Wampgate(Service):
         limits = self._configuration.limits
         deadlines = Deadlines(time.monotonic)
         turn = Turn(reactor)
-        realms = [self._realm(reactor, realm, turn, deadlines) for realm in self._configuration.realms]
+        guesses = Guesses(limits.failed_logins_per_address_per_minute, deadlines.now)
+        parts = [self._realm(reactor, realm, turn, deadlines) for realm in self._configuration.realms]
+        realms = [part.realm for part in parts]
         self.router = Router(
             realms,
             deliver=turn,
             record=self._journal,
             deadlines=deadlines,
             run=_run,
-            guesses=Guesses(limits.failed_logins_per_address_per_minute, deadlines.now),
+            guesses=guesses,
             hello_seconds=limits.hello_seconds,
             join_seconds=limits.join_seconds,
         )
+        for part in parts:
+            self._attend(part, guesses, deadlines, reactor)
         self._websocket = websocket = WebSocketListener(
             router=self.router,
             turn=turn,
@@ -215,14 +225,15 @@ class Wampgate(Service):
 
     # --- one realm ---
 
-    def _realm(self, reactor: Any, realm: model.Realm, turn: Turn, deadlines: Deadlines) -> Realm:
+    def _realm(self, reactor: Any, realm: model.Realm, turn: Turn, deadlines: Deadlines) -> _RealmParts:
         store = None if realm.store is None else _store(reactor, realm.store)
         if store is not None:
             self._stores.append(store)
+        memberships = None if store is None else _memberships(store, deadlines, realm.authorization.cache_seconds)
         rules_by_bridge = {bridge: [_bridge_rule(rule) for rule in bridge.rules] for bridge in realm.bridges}
         authorizer = OrganizationAuthorizer(
             Rules([*_rules(realm.authorization), *_bridge_grants(rules_by_bridge)]),
-            None if store is None else _memberships(store, deadlines, realm.authorization.cache_seconds),
+            memberships,
             root=realm.authorization.organization,
             require_organization=realm.authentication.ticket is not None
             and realm.authentication.ticket.require_organization,
@@ -236,20 +247,52 @@ class Wampgate(Service):
             record=self._journal,
             limits=_session_limits(self._configuration.limits),
         )
-        Procedures(made)
         for bridge, rules in rules_by_bridge.items():
-            self._bridges.append(
-                RedisBridge(
-                    reactor,
-                    bridge.name,
-                    bridge.url.reveal(),
-                    rules,
-                    LocalPublisher(made, _bridge_principal(bridge)),
-                    ca_file=None if bridge.ca_file is None else str(bridge.ca_file),
-                    ping_seconds=bridge.ping_seconds,
-                )
-            )
-        return made
+            self._bridges.append(_bridge(reactor, bridge, rules, made))
+        return _RealmParts(realm, made, store, memberships)
+
+    def _attend(self, parts: _RealmParts, guesses: Guesses, deadlines: Deadlines, reactor: Any) -> None:
+        """Keep a realm's rights current, and offer the router's own procedures in it."""
+        realm, authentication = parts.realm, parts.configuration.authentication
+        procedures = Procedures(realm, _run)
+        procedures.add(publish.NAME, publish.Publish(realm))
+        standing = None
+        if parts.store is not None and parts.memberships is not None:
+            if not hasattr(parts.store, "watch"):
+                return
+            standing = Standing(realm, self.router, parts.store, parts.memberships, now=deadlines.now, run=_run)
+            self._sweep(standing, parts.store, parts.configuration.authorization.sweep_seconds, reactor)
+            procedures.add(organizations.NAME, organizations.Organizations(parts.memberships))
+            ticket = realm.authenticators.get("ticket")
+            if ticket is not None:
+                procedures.add(refresh.NAME, refresh.Refresh(ticket, self.router, standing, guesses))
+        procedures.add(kill.NAME, kill.Kill(realm, self.router, standing))
+        roles = {principal.authid: principal.role for principal in authentication.principals}
+        user_role = None if parts.store is None or authentication.ticket is None else authentication.ticket.role
+        procedures.add(explain.NAME, explain.Explain(realm, roles, user_role))
+
+    def _sweep(self, standing: Standing, store: Store, seconds: float, reactor: Any) -> None:
+        """Ask for everyone now and then; more often while changes are not heard of."""
+        last = time.monotonic()
+
+        def sweep() -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= (seconds if store.hears else min(seconds, _DEAF_SWEEP_SECONDS)):
+                last = now
+                standing.sweep()
+
+        self._loop(min(seconds, _DEAF_SWEEP_SECONDS) / 2, sweep, reactor)
+
+
+@dataclass(frozen=True, slots=True)
+class _RealmParts:
+    """A realm and what was made for it."""
+
+    configuration: model.Realm
+    realm: Realm
+    store: Store | None
+    memberships: Memberships | None
 
 
 # --- from the configuration's types to what adapters take ---
@@ -326,6 +369,20 @@ def _bridge_rule(rule: model.PlainRule | model.SocketIoEmitterRule) -> PlainRule
     if isinstance(rule, model.PlainRule):
         return PlainRule(channel=rule.channel, topic=rule.topic, format=rule.format)
     return SocketIoEmitterRule(key=rule.key, namespace=rule.namespace, room=rule.room, topic=rule.topic)
+
+
+def _bridge(
+    reactor: Any, bridge: model.RedisBridge, rules: Sequence[PlainRule | SocketIoEmitterRule], realm: Realm
+) -> RedisBridge:
+    return RedisBridge(
+        reactor,
+        bridge.name,
+        bridge.url.reveal(),
+        rules,
+        LocalPublisher(realm, _bridge_principal(bridge)),
+        ca_file=None if bridge.ca_file is None else str(bridge.ca_file),
+        ping_seconds=bridge.ping_seconds,
+    )
 
 
 def _bridge_principal(bridge: model.RedisBridge) -> Principal:

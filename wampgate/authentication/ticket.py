@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.errors import JoinRefused, uri
-from wampgate.core.interfaces import Challenge, Principal
+from wampgate.core.interfaces import Challenge, Principal, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -99,7 +99,14 @@ class TicketAuthenticator:
             raise _denied(f"user id {token.user!r} is a static principal's authid")
         expires = None if math.isinf(token.seconds_left) else self._now() + token.seconds_left
         return Principal(
-            token.user, self._role, "ticket", "store", user=token.user, expires=expires, token_id=ticket_hash
+            token.user,
+            self._role,
+            "ticket",
+            "store",
+            user=token.user,
+            expires=expires,
+            token_id=ticket_hash,
+            ticket=Ticket(ticket),
         )
 
 

@@ -10,12 +10,15 @@ from wampgate.core.errors import StoreUnavailable
 from wampgate.core.uri import is_organization_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
-    from wampgate.core.interfaces import TokenStore
+    from wampgate.core.interfaces import Membership, TokenStore
 
 _MANY: Final = 10_000
 """Above so many kept users, those whose time is over are forgotten."""
+
+_TRIES: Final = 5
+"""So often an answer is asked for again because the memberships changed while it was on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,15 @@ class Organizations:
 
     ids: frozenset[str]
     until: float
+
+
+class _Question:
+    """A question on its way to the store; stale once the user's memberships have changed since it was asked."""
+
+    __slots__ = ("stale",)
+
+    def __init__(self) -> None:
+        self.stale = False
 
 
 class Memberships:
@@ -54,6 +66,7 @@ class Memberships:
         self._organizations_by_user: dict[str, Organizations] = {}
         self._forget_at = _MANY
         self._waiting_by_user: dict[str, list[Pending[Organizations | None]]] = {}
+        self._questions_by_user: dict[str, list[_Question]] = {}
 
     def known(self, user: str) -> Organizations | None:
         """What is known and still holds; None if the store has to be asked."""
@@ -85,24 +98,52 @@ class Memberships:
                 answer.resolve(organizations)
 
     async def load(self, user: str) -> Organizations:
-        """Ask the store, for a coroutine that can wait.
+        """Ask the store, for a coroutine that can wait. An answer that a change has overtaken is asked for again.
 
         Raises:
             StoreUnavailable: the store can't say now.
         """
-        asked = self._now()
+        for _ in range(_TRIES):
+            question = _Question()
+            self._questions_by_user.setdefault(user, []).append(question)
+            asked = self._now()
+            try:
+                memberships = await self._store.memberships(user)
+            finally:
+                self._answered(user, question)
+            if not question.stale:
+                return self.learn(user, memberships, asked)
+        raise StoreUnavailable("the memberships change faster than they can be read")
+
+    def learn(self, user: str, memberships: Iterable[Membership], asked: float) -> Organizations:
+        """Take what the store said of a user; the answer is as old as the question."""
         ids = set()
-        for membership in await self._store.memberships(user):
+        for membership in memberships:
             if is_organization_id(membership.organization):
                 ids.add(membership.organization)
             else:
                 self._odd_id(user, membership.organization)
-        # The answer is as old as the question.
         organizations = Organizations(frozenset(ids), asked + self._seconds)
         if len(self._organizations_by_user) >= self._forget_at:
             self._forget()
         self._organizations_by_user[user] = organizations
         return organizations
+
+    def forget(self, users: Iterable[str] | None) -> None:
+        """What is known of these users holds no more, nor does what is being asked; None: of all users."""
+        if users is None:
+            self._organizations_by_user.clear()
+            users = list(self._questions_by_user)
+        for user in users:
+            self._organizations_by_user.pop(user, None)
+            for question in self._questions_by_user.get(user, ()):
+                question.stale = True
+
+    def _answered(self, user: str, question: _Question) -> None:
+        questions = self._questions_by_user[user]
+        questions.remove(question)
+        if not questions:
+            del self._questions_by_user[user]
 
     def _forget(self) -> None:
         now = self._now()

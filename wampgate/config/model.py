@@ -332,11 +332,14 @@ class Authorization(Section, frozen=True, kw_only=True):
             may subscribe to ``organization.7`` and to what is below it; null
             switches that off.
         cache_seconds: how long a decision that asked the store is kept.
+        sweep_seconds: how often the store is asked for all who are here, whatever
+            it has told; what a lost notification costs at most.
         rules: everything else.
     """
 
     organization: OrganizationRoot | None = "organization"
     cache_seconds: CacheSeconds = 5.0
+    sweep_seconds: Seconds = 60.0
     rules: Rules = ()
 
 

@@ -121,6 +121,13 @@ class Broker:
                 self._deliver(Event(subscription.id, publication, details), payload, recipients)
         return publication
 
+    def tell(self, session: Session, topic: str, payload: Payload) -> None:
+        """Deliver an event to one subscriber of a topic and to no other; to no one if it hasn't subscribed."""
+        subscription = self._patterns.get(topic, "exact")
+        if subscription is not None and session in subscription.subscribers:
+            event = Event(subscription.id, self._publication_ids.next(), NO_EVENT_DETAILS)
+            self._deliver(event, payload, (session,))
+
     def _drop(self, session: Session, subscription: Subscription) -> None:
         subscription.remove(session)
         if not subscription.subscribers:

@@ -7,29 +7,38 @@ wait for each other, and messages that need no decision never come here.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from wampgate.core.decisions import Decision, Pending
+from wampgate.core.decisions import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wampgate.core.decisions import Pending
     from wampgate.wire.messages import Message
+
+    Answer: TypeAlias = Decision | Pending[Decision]
 
 
 class _Entry:
-    """A request, and what is to be done once its decision is there."""
+    """A request: how to ask for its decision, what to do with it, and the decision once it is there."""
 
-    __slots__ = ("act", "decision", "request")
+    __slots__ = ("act", "ask", "decision", "generation", "request")
 
-    def __init__(self, request: int, act: Callable[[Decision], None]) -> None:
+    def __init__(self, request: int, ask: Callable[[], Answer], act: Callable[[Decision], None]) -> None:
         self.request = request
+        self.ask = ask
         self.act = act
         self.decision: Decision | None = None
+        self.generation = 0
 
 
 class Inbox:
-    """The waiting requests of one session."""
+    """The waiting requests of one session.
+
+    Rights may change while a request waits: then its decision is asked for again,
+    and an answer to the older question counts for nothing.
+    """
 
     __slots__ = ("_lane_by_kind", "requests")
 
@@ -48,27 +57,51 @@ class Inbox:
         self,
         kind: type[Message],
         request: int,
-        answer: Decision | Pending[Decision],
+        answer: Answer,
+        *,
+        ask: Callable[[], Answer],
         act: Callable[[Decision], None],
     ) -> None:
-        """Let a request wait for its answer and for those before it."""
-        entry = _Entry(request, act)
+        """Let a request wait for its answer and for those before it.
+
+        Args:
+            kind: requests of one kind act in order.
+            request: its id.
+            answer: what the authorizer said when it came.
+            ask: asks the authorizer again.
+            act: what to do once decided.
+        """
+        entry = _Entry(request, ask, act)
         self._lane_by_kind.setdefault(kind, deque()).append(entry)
         self.requests.add(request)
-        if isinstance(answer, Decision):
-            entry.decision = answer
-        else:
+        self._expect(kind, entry, answer)
 
-            def decided(decision: Decision) -> None:
-                entry.decision = decision
-                self._advance(kind)
-
-            answer.then(decided)
+    def reconsider(self) -> None:
+        """Ask for every decision anew: what was said before the rights changed counts for nothing."""
+        for kind, lane in list(self._lane_by_kind.items()):
+            for entry in list(lane):
+                entry.decision = None
+                entry.generation += 1
+                self._expect(kind, entry, entry.ask())
+            self._advance(kind)
 
     def clear(self) -> None:
         """Forget everything: the session has ended."""
         self._lane_by_kind.clear()
         self.requests.clear()
+
+    def _expect(self, kind: type[Message], entry: _Entry, answer: Answer) -> None:
+        if isinstance(answer, Decision):
+            entry.decision = answer
+            return
+        generation = entry.generation
+
+        def decided(decision: Decision) -> None:
+            if entry.generation == generation:
+                entry.decision = decision
+                self._advance(kind)
+
+        answer.then(decided)
 
     def _advance(self, kind: type[Message]) -> None:
         lane = self._lane_by_kind.get(kind)

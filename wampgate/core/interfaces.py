@@ -6,12 +6,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wampgate.core.decisions import Action, Decision, Pending
     from wampgate.core.session import Session
     from wampgate.wire.messages import HelloDetails, Match, Message
     from wampgate.wire.payload import Payload
+
+
+class Ticket:
+    """A token that a session showed, kept to ask the store again whether it is still good; never shown."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The token itself, for the store."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Ticket(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,7 @@ class Principal:
         user: the user id whose memberships count; None for a principal that is no user.
         expires: when the session ends, in seconds of the router's monotonic clock; None for never.
         token_id: the SHA-256 of the token, in hexadecimal; None without a token.
+        ticket: the store's token itself; None for who is no user of the store.
         extra: goes into WELCOME's authextra.
     """
 
@@ -36,6 +53,7 @@ class Principal:
     user: str | None = None
     expires: float | None = None
     token_id: str | None = None
+    ticket: Ticket | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,6 +85,19 @@ class Membership:
     role: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something in a token store may have changed. A hint only: who hears it asks the store.
+
+    Attributes:
+        users: whose memberships or tokens may have changed, by user id.
+        everything: whether anything may have changed, for anyone.
+    """
+
+    users: frozenset[str] = frozenset()
+    everything: bool = False
+
+
 class TokenStore(Protocol):
     """Where tokens and memberships live: Postgres, SQLite or memory. One per realm.
 
@@ -88,6 +119,34 @@ class TokenStore(Protocol):
         Raises:
             StoreUnavailable: no answer could be had in time.
         """
+
+    async def look_up_all(self, tokens: Sequence[str]) -> Mapping[str, Token]:
+        """The rows of many tokens, by token; a token without a row is missing. Asked in batches.
+
+        Never shares the answer to a question that was asked before.
+
+        Raises:
+            StoreUnavailable: not all answers could be had in time.
+        """
+
+    async def memberships_of(self, users: Sequence[str]) -> Mapping[str, Sequence[Membership]]:
+        """The organizations of many users, by user; every user that was asked for is there. Asked in batches.
+
+        Never shares the answer to a question that was asked before.
+
+        Raises:
+            StoreUnavailable: not all answers could be had in time.
+        """
+
+    def watch(self, changed: Callable[[Change], None]) -> None:
+        """Call back with each change that is heard of, until the store stops. Called once, before it starts.
+
+        After a change was told, no question is answered with what was read before it.
+        """
+
+    @property
+    def hears(self) -> bool:
+        """Whether changes are heard of at once, now; if not, only a sweep finds them."""
 
 
 class Authorizer(Protocol):
@@ -122,7 +181,7 @@ class Record(Protocol):
     """Takes what the core has to tell the operator: one line per event, no secrets."""
 
     def __call__(self, event: str, session: Session, **fields: object) -> None:
-        """Take an event: ``joined``, ``left``, ``refused``, ``join_refused``, ``violated``. Never raises."""
+        """Take an event; :mod:`wampgate.journal` lists them. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +200,13 @@ class Connection:
         peer: the peer's address and port, for the log: ``127.0.0.1:50000``.
         address: the address alone: what limits count by.
         secure: whether the connection is encrypted.
+        agent: what the client calls itself (User-Agent); empty if it says nothing.
     """
 
     peer: str
     address: str
     secure: bool = False
+    agent: str = ""
 
 
 class Authenticator(Protocol):

@@ -41,6 +41,9 @@ class LocalLink:
     def close(self, code: int, reason: str) -> None:
         """Nothing to close."""
 
+    def retract(self, subscription: int) -> None:
+        """Nothing to retract: it subscribes to nothing that is taken away."""
+
     def pause(self) -> None:
         """Nothing to pause: it sends no faster than it is answered."""
 

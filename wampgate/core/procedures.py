@@ -1,28 +1,18 @@
-"""The router's own procedures: ``wampgate.publish``. Each acts with the rights of its caller."""
+"""The router's own procedures: a session inside the realm that answers their invocations."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.decisions import Decision
-from wampgate.core.errors import RequestRefused, uri
+from wampgate.core.errors import RequestRefused, StoreUnavailable, uri
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import local_session
-from wampgate.core.uri import is_uri
-from wampgate.wire.messages import (
-    Error,
-    Invocation,
-    PublishOptions,
-    RegisterOptions,
-    Yield,
-    YieldOptions,
-)
+from wampgate.wire.messages import Error, Invocation, RegisterOptions, Yield, YieldOptions
 from wampgate.wire.payload import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from wampgate.core.decisions import Pending
     from wampgate.core.realm import Realm
@@ -32,102 +22,105 @@ if TYPE_CHECKING:
 ROUTER: Final = Principal("wampgate", "wampgate", "router", "router")
 
 
-class Procedures:
-    """Registers the router's own procedures in a realm and answers their invocations."""
+class Asked:
+    """One call of a procedure; it is answered exactly once.
 
-    def __init__(self, realm: Realm) -> None:
+    Attributes:
+        caller: whose rights the procedure acts with.
+        payload: the call's arguments.
+    """
+
+    __slots__ = ("_procedures", "_request", "caller", "payload")
+
+    def __init__(self, procedures: Procedures, request: int, caller: Session, payload: Payload) -> None:
+        self._procedures = procedures
+        self._request = request
+        self.caller = caller
+        self.payload = payload
+
+    def arguments(self, *names: str) -> dict[str, Any]:
+        """The arguments by name, whether they came by position or by name; only those that were given.
+
+        Raises:
+            RequestRefused: too many, unknown, or given twice.
+        """
+        by_position = dict(zip(names, self.payload.args, strict=False))
+        by_name = self.payload.kwargs
+        if (
+            len(self.payload.args) > len(names)
+            or not set(by_name) <= set(names)
+            or not set(by_position).isdisjoint(by_name)
+        ):
+            raise RequestRefused(uri.INVALID_ARGUMENT, f"the arguments are: {', '.join(names) or 'none'}")
+        return {**by_position, **by_name}
+
+    def result(self, *args: Any, **kwargs: Any) -> None:
+        """Answer."""
+        self._procedures.answer(self._request, list(args), kwargs)
+
+    def refuse(self, refusal: RequestRefused) -> None:
+        """Answer with an error."""
+        self._procedures.refuse(self._request, refusal)
+
+
+class Procedures:
+    """Registers procedures in a realm and hands their calls out.
+
+    Args:
+        realm: where.
+        run: starts a coroutine.
+    """
+
+    def __init__(self, realm: Realm, run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self._realm = realm
+        self._run = run
         self._session = local_session(realm, ROUTER, self._receive)
-        self._procedure_by_registration: dict[int, Callable[[int, Session, Payload], None]] = {}
-        for name, procedure in (("wampgate.publish", self._publish),):
-            registration = realm.dealer.register(self._session, name, RegisterOptions(disclose_caller=True))
-            self._procedure_by_registration[registration.id] = procedure
+        self._procedure_by_registration: dict[int, Callable[[Asked], Awaitable[None] | None]] = {}
+
+    def add(self, name: str, procedure: Callable[[Asked], Awaitable[None] | None]) -> None:
+        """Register a procedure: a function, or one that makes a coroutine. It may raise RequestRefused."""
+        registration = self._realm.dealer.register(self._session, name, RegisterOptions(disclose_caller=True))
+        self._procedure_by_registration[registration.id] = procedure
+
+    def answer(self, request: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Send a result to the caller of a request, if it is still there."""
+        self._realm.receive(self._session, Yield(request, YieldOptions()), Payload(args, kwargs))
+
+    def refuse(self, request: int, refusal: RequestRefused) -> None:
+        """Send an error to the caller of a request, if it is still there."""
+        error = Error(Invocation.code, request, {}, refusal.error)
+        self._realm.receive(self._session, error, Payload([refusal.message]))
 
     def _receive(self, message: Message, payload: Payload) -> None:
         if not isinstance(message, Invocation):
             return
         pending = (self._session.invocations or {}).get(message.request)
         # A caller that has left since then has no rights left to act with.
-        if pending is not None and pending.caller.established:
-            try:
-                self._procedure_by_registration[message.registration](message.request, pending.caller, payload)
-            except RequestRefused as refusal:
-                self._fail(message.request, refusal)
-
-    def _publish(self, request: int, caller: Session, payload: Payload) -> None:
-        """``wampgate.publish(topic, args=[], kwargs={}, options={}) -> publication id``."""
-        topic, args, kwargs, options = _publish_arguments(payload)
-        decision = self._realm.authorize(caller, "publish", topic, "exact")
-
-        def decided(decision: Decision) -> None:
-            if not caller.established:
-                return
-            try:
-                self._yield(request, self._publish_as(caller, topic, options, Payload(args, kwargs), decision))
-            except RequestRefused as refusal:
-                self._fail(request, refusal)
-
-        _when_decided(decision, decided)
-
-    def _publish_as(
-        self, caller: Session, topic: str, options: PublishOptions, payload: Payload, decision: Decision
-    ) -> int:
-        if decision.failed:
-            raise RequestRefused(uri.AUTHORIZATION_FAILED, "it could not be decided whether this is allowed; try again")
-        if not decision.allowed:
-            raise RequestRefused(uri.NOT_AUTHORIZED, f"this session may not publish {topic}")
-        return self._realm.broker.publish(caller, topic, options, payload, decision.disclose)
-
-    def _yield(self, request: int, result: Any) -> None:
-        self._realm.receive(self._session, Yield(request, YieldOptions()), Payload([result]))
-
-    def _fail(self, request: int, refusal: RequestRefused) -> None:
-        error = Error(Invocation.code, request, {}, refusal.error)
-        self._realm.receive(self._session, error, Payload([refusal.message]))
+        if pending is None or not pending.caller.established:
+            return
+        asked = Asked(self, message.request, pending.caller, payload)
+        try:
+            later = self._procedure_by_registration[message.registration](asked)
+        except RequestRefused as refusal:
+            asked.refuse(refusal)
+            return
+        if later is not None:
+            self._run(_finish(asked, later))
 
 
-def _when_decided(answer: Decision | Pending[Decision], act: Callable[[Decision], None]) -> None:
+async def _finish(asked: Asked, later: Awaitable[None]) -> None:
+    """Await a procedure's coroutine; whatever happens, the call gets its answer."""
+    try:
+        await later
+    except RequestRefused as refusal:
+        asked.refuse(refusal)
+    except StoreUnavailable:
+        asked.refuse(RequestRefused(uri.AUTHORIZATION_FAILED, "the store does not answer; try again"))
+
+
+def when_decided(answer: Decision | Pending[Decision], act: Callable[[Decision], None]) -> None:
+    """Act on a decision, now or when it is there."""
     if isinstance(answer, Decision):
         act(answer)
     else:
         answer.then(act)
-
-
-def _publish_arguments(payload: Payload) -> tuple[str, list[Any], dict[str, Any], PublishOptions]:
-    """The arguments of ``wampgate.publish``, given by position or by name.
-
-    Raises:
-        RequestRefused: they are not of the right number, names or types.
-    """
-    values = dict(zip(_PUBLISH_PARAMETERS, payload.args, strict=False))
-    unknown = set(payload.kwargs) - set(_PUBLISH_PARAMETERS)
-    if len(payload.args) > len(_PUBLISH_PARAMETERS) or unknown or set(values) & set(payload.kwargs):
-        raise _BAD_ARGUMENTS
-    values.update(payload.kwargs)
-    topic = values.get("topic")
-    args = values.get("args")
-    kwargs = values.get("kwargs")
-    args = [] if args is None else args
-    kwargs = {} if kwargs is None else kwargs
-    if not isinstance(topic, str) or not isinstance(args, list) or not _is_kwargs(kwargs):
-        raise _BAD_ARGUMENTS
-    if not is_uri(topic):
-        raise RequestRefused(uri.INVALID_URI, "the topic is not a URI")
-    options = values.get("options")
-    try:
-        options = msgspec.convert({} if options is None else options, PublishOptions)
-    except msgspec.ValidationError as error:
-        raise RequestRefused(uri.INVALID_ARGUMENT, f"options: {error}") from None
-    if options.opaque:
-        raise RequestRefused(uri.FEATURE_NOT_SUPPORTED, "this router does not announce payload passthru mode")
-    return topic, args, kwargs, options
-
-
-def _is_kwargs(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
-
-
-_PUBLISH_PARAMETERS: Final = ("topic", "args", "kwargs", "options")
-_BAD_ARGUMENTS: Final = RequestRefused(
-    uri.INVALID_ARGUMENT, "wampgate.publish takes (topic: str, args: list = [], kwargs: dict = {}, options: dict = {})"
-)

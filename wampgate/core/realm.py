@@ -12,6 +12,7 @@ from wampgate.core.decisions import Decision
 from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
 from wampgate.core.ids import PublicationIds
 from wampgate.core.inbox import Inbox
+from wampgate.core.private import OWN_PROCEDURES, PRIVATE, REVOKED
 from wampgate.core.uri import is_pattern, is_reserved, is_uri
 from wampgate.wire.messages import (
     Call,
@@ -21,8 +22,10 @@ from wampgate.wire.messages import (
     Published,
     Register,
     Registered,
+    RevocationDetails,
     Subscribe,
     Subscribed,
+    SubscriptionRevoked,
     Unregister,
     Unregistered,
     Unsubscribe,
@@ -34,8 +37,9 @@ from wampgate.wire.payload import NO_PAYLOAD, Payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wampgate.core.broker import Subscription
     from wampgate.core.decisions import Action, Pending
-    from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Record
+    from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Principal, Record
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
 
@@ -46,6 +50,7 @@ ROLES: Final[dict[str, Any]] = {
             "publisher_exclusion": True,
             "publisher_identification": True,
             "subscriber_blackwhite_listing": True,
+            "subscription_revocation": True,
         }
     },
     "dealer": {"features": {"caller_identification": True}},
@@ -73,6 +78,8 @@ class Realm:
 
     Attributes:
         sessions: who has joined, by session id.
+        sessions_by_user: the sessions of the token store's users, by user id.
+        joined, left: told of each session that comes, with the time when it began to, and goes.
         counters: what happened here, by name, for metrics.
     """
 
@@ -91,6 +98,9 @@ class Realm:
         self.authenticators = authenticators
         self.admission = admission
         self.sessions: dict[int, Session] = {}
+        self.sessions_by_user: dict[str, list[Session]] = {}
+        self.joined: Callable[[Session, float], None] = _unheard
+        self.left: Callable[[Session], None] = _unheard
         self.counters: Counter[str] = Counter()
         self.broker = Broker(deliver, PublicationIds())
         self.dealer = Dealer(deliver)
@@ -109,18 +119,29 @@ class Realm:
             Unregister: self._unregister,
         }
 
-    def join(self, session: Session) -> None:
-        """Take in a session that has its id and its principal."""
+    def join(self, session: Session, since: float) -> None:
+        """Take in a session that has its id and its principal, and began to join at ``since``."""
         self.sessions[session.id] = session
+        user = session.principal.user
+        if user is not None:
+            self.sessions_by_user.setdefault(user, []).append(session)
+        self.joined(session, since)
 
     def leave(self, session: Session) -> None:
         """Let a session go: afterwards nothing here knows it."""
         if self.sessions.pop(session.id, None) is None:
             return
+        user = session.principal.user
+        if user is not None:
+            theirs = self.sessions_by_user[user]
+            theirs.remove(session)
+            if not theirs:
+                del self.sessions_by_user[user]
         if session.inbox is not None:
             session.inbox.clear()
         self.broker.leave(session)
         self.dealer.leave(session)
+        self.left(session)
 
     def receive(self, session: Session, message: Message, payload: Payload) -> None:
         """Route one message of an established session.
@@ -135,9 +156,59 @@ class Realm:
 
     def authorize(self, session: Session, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
         """Whether a session may do something on a URI that is valid for its match policy."""
-        if action in ("publish", "register") and is_reserved(subject, match):
-            return _RESERVED
-        return self._authorizer.authorize(session.principal, action, subject, match)
+        return self.authorize_principal(session.principal, action, subject, match)
+
+    def authorize_principal(
+        self, principal: Principal, action: Action, subject: str, match: Match
+    ) -> Decision | Pending[Decision]:
+        """The same for someone who need not be here."""
+        if action in ("publish", "register"):
+            if is_reserved(subject, match):
+                return _RESERVED
+        elif action == "subscribe" and match == "exact" and subject in PRIVATE:
+            return _PRIVATE
+        elif action == "call" and subject in OWN_PROCEDURES and principal.user is not None:
+            return _OWN
+        return self._authorizer.authorize(principal, action, subject, match)
+
+    def tell(self, session: Session, topic: str, kwargs: Mapping[str, Any]) -> None:
+        """Send a session an event that is for it alone, if it has subscribed to the topic."""
+        self.broker.tell(session, topic, Payload((), kwargs))
+
+    def reconsider(self, session: Session) -> None:
+        """Let go of what a session's rights no longer allow, and ask anew for what it waits for.
+
+        Subscriptions are taken away together with their events that wait to be
+        sent. What can't be decided now stays as it is: rights end when the store
+        says so, not when it says nothing.
+        """
+        for subscription in list((session.subscriptions or {}).values()):
+            answer = self.authorize(session, "subscribe", subscription.topic, subscription.match)
+            if isinstance(answer, Decision) and not answer.allowed and not answer.failed:
+                self._revoke(session, subscription, answer)
+        if session.inbox is not None:
+            session.inbox.reconsider()
+
+    def _revoke(self, session: Session, subscription: Subscription, decision: Decision) -> None:
+        """Take a subscription away and tell the session why ("Subscription Revocation")."""
+        self.counters["revoked"] += 1
+        self._record("revoked", session, uri=subscription.topic, match=subscription.match, because=decision.because)
+        self.broker.unsubscribe(session, subscription.id)
+        self._deliver.retract(session, subscription.id)
+        self.tell(
+            session,
+            REVOKED,
+            {
+                "topic": subscription.topic,
+                "match": subscription.match,
+                "subscription": subscription.id,
+                "reason": uri.NOT_AUTHORIZED,
+                "message": f"this session may no longer subscribe {subscription.topic}",
+            },
+        )
+        if session.takes_revocations:
+            details = RevocationDetails(subscription=subscription.id, reason=uri.NOT_AUTHORIZED)
+            self._deliver(SubscriptionRevoked(0, details), NO_PAYLOAD, (session,))
 
     # --- requests that need a decision ---
 
@@ -150,7 +221,13 @@ class Realm:
         if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Publish)):
             self._published(session, message, payload, answer)
         else:
-            self._wait(session, message, answer, lambda yes: self._published(session, message, payload, yes))
+            self._wait(
+                session,
+                message,
+                answer,
+                ask=lambda: self.authorize(session, "publish", message.topic, "exact"),
+                act=lambda yes: self._published(session, message, payload, yes),
+            )
 
     def _published(self, session: Session, message: Publish, payload: Payload, decision: Decision) -> None:
         if not decision.allowed:
@@ -178,7 +255,13 @@ class Realm:
         if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Subscribe)):
             self._subscribed(session, message, answer)
         else:
-            self._wait(session, message, answer, lambda yes: self._subscribed(session, message, yes))
+            self._wait(
+                session,
+                message,
+                answer,
+                ask=lambda: self.authorize(session, "subscribe", message.topic, match),
+                act=lambda yes: self._subscribed(session, message, yes),
+            )
 
     def _subscribed(self, session: Session, message: Subscribe, decision: Decision) -> None:
         match = message.options.match
@@ -199,7 +282,13 @@ class Realm:
         if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Call)):
             self._called(session, message, payload, answer)
         else:
-            self._wait(session, message, answer, lambda yes: self._called(session, message, payload, yes))
+            self._wait(
+                session,
+                message,
+                answer,
+                ask=lambda: self.authorize(session, "call", message.procedure, "exact"),
+                act=lambda yes: self._called(session, message, payload, yes),
+            )
 
     def _called(self, session: Session, message: Call, payload: Payload, decision: Decision) -> None:
         if not decision.allowed:
@@ -224,7 +313,13 @@ class Realm:
         if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Register)):
             self._registered(session, message, answer)
         else:
-            self._wait(session, message, answer, lambda yes: self._registered(session, message, yes))
+            self._wait(
+                session,
+                message,
+                answer,
+                ask=lambda: self.authorize(session, "register", message.procedure, match),
+                act=lambda yes: self._registered(session, message, yes),
+            )
 
     def _registered(self, session: Session, message: Register, decision: Decision) -> None:
         match = message.options.match
@@ -293,6 +388,8 @@ class Realm:
         session: Session,
         message: Publish | Subscribe | Call | Register,
         answer: Decision | Pending[Decision],
+        *,
+        ask: Callable[[], Decision | Pending[Decision]],
         act: Callable[[Decision], None],
     ) -> None:
         if session.inbox is None:
@@ -306,7 +403,7 @@ class Realm:
             if len(inbox) == self._limits.inbox // 2:
                 session.link.resume()
 
-        inbox.wait(type(message), message.request, answer, act_if_still_here)
+        inbox.wait(type(message), message.request, answer, ask=ask, act=act_if_still_here)
         if len(inbox) == self._limits.inbox:
             self.counters["inbox_full"] += 1
             session.link.pause()
@@ -339,5 +436,13 @@ class Realm:
 _INVALID: Final = RequestRefused(
     uri.INVALID_URI, "components are separated by dots, not empty, without whitespace, '#' and control characters"
 )
+
+
+def _unheard(*_: object) -> None:
+    """No one wants to know."""
+
+
 _RESERVED: Final = Decision(False, "wamp. and wampgate. are the router's own")
+_PRIVATE: Final = Decision(True, "what the router tells this session alone")
+_OWN: Final = Decision(True, "what every user may ask of its own session")
 _OPAQUE: Final = RequestRefused(uri.FEATURE_NOT_SUPPORTED, "this router does not announce payload passthru mode")

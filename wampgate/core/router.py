@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, uri
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import Challenge
+from wampgate.core.private import EXPIRING
 from wampgate.core.realm import ROLES
 from wampgate.core.session import Joining, Session, State, offered
 from wampgate.core.uri import is_uri
@@ -27,13 +29,16 @@ if TYPE_CHECKING:
         Record,
     )
     from wampgate.core.realm import Realm
-    from wampgate.wire.messages import Message
+    from wampgate.wire.messages import HelloDetails, Message
 
 NORMAL_CLOSURE: Final = 1000
 """WebSocket close code for a session that ended as it should (RFC 6455, section 7.4.1)."""
 
 PROTOCOL_ERROR: Final = 1002
 POLICY_VIOLATION: Final = 1008
+
+_SAME_SECONDS: Final = 1.0
+"""Two times of expiry so near are the same one, computed twice."""
 
 GOODBYE_SECONDS: Final = 2.0
 """How long a peer has to answer our GOODBYE before the connection is closed all the same."""
@@ -51,6 +56,7 @@ class Router:
         guesses: counts refused logins.
         hello_seconds: from the opened connection to HELLO.
         join_seconds: from the opened connection to WELCOME, HELLO included.
+        warn_seconds: how long before its token ends a session is told.
         agent: what WELCOME calls this router.
     """
 
@@ -65,6 +71,7 @@ class Router:
         guesses: Guesses,
         hello_seconds: float = 5.0,
         join_seconds: float = 10.0,
+        warn_seconds: float = 60.0,
         agent: str = "wampgate",
     ) -> None:
         self.realms = {realm.name: realm for realm in realms}
@@ -75,6 +82,7 @@ class Router:
         self._guesses = guesses
         self._hello_seconds = hello_seconds
         self._join_seconds = join_seconds
+        self._warn_seconds = warn_seconds
         self._agent = agent
 
     # --- what the transport tells ---
@@ -115,6 +123,30 @@ class Router:
         self._deliver(Goodbye({"message": message}, reason), NO_PAYLOAD, (session,))
         self._end(session, State.CLOSING)
         session.deadline = self._deadlines.after(GOODBYE_SECONDS, lambda: self._close(session, NORMAL_CLOSURE, reason))
+
+    def expire(self, session: Session, when: float) -> None:
+        """End an established session at a time of the monotonic clock; infinity for never."""
+        if session.state is not State.ESTABLISHED:
+            return
+        if session.expires is not None and abs(session.expires - when) < _SAME_SECONDS:
+            return
+        self._deadlines.cancel(session.deadline)
+        session.expires = when
+        if isinf(when):
+            session.deadline = None
+        elif when - self._deadlines.now() > self._warn_seconds:
+            session.deadline = self._deadlines.at(when - self._warn_seconds, lambda: self._warn(session, when))
+        else:
+            session.deadline = self._deadlines.at(when, lambda: self._expired(session))
+
+    def _warn(self, session: Session, when: float) -> None:
+        """Tell a session that its token ends soon; then wait for the end."""
+        session.deadline = self._deadlines.at(when, lambda: self._expired(session))
+        session.realm.tell(session, EXPIRING, {"seconds": self.seconds_until(when)})
+
+    def seconds_until(self, when: float) -> float:
+        """How long it is until a time of the monotonic clock, in seconds."""
+        return max(0.0, when - self._deadlines.now())
 
     def shut(self, session: Session, code: int, reason: str) -> None:
         """End a session for a reason that a retry can cure: the connection closes, without a GOODBYE.
@@ -167,7 +199,7 @@ class Router:
         if authenticator is None:
             self._no_method(session, methods, realm)
             return
-        session.joining = Joining(realm, message.details, authenticator)
+        session.joining = Joining(realm, message.details, authenticator, self._deadlines.now())
         self._run(self._ask(session, authenticator.hello(message.details, session.connection)))
 
     def _allow_until_joined(self, session: Session) -> None:
@@ -246,11 +278,12 @@ class Router:
         while session.id in realm.sessions:
             session.id = random_id()
         session.state = State.ESTABLISHED
+        session.takes_revocations = _takes_revocations(joining.details, session.connection.agent)
         self._deadlines.cancel(session.deadline)
         session.deadline = None
         if principal.expires is not None:
-            session.deadline = self._deadlines.at(principal.expires, lambda: self._expired(session))
-        realm.join(session)
+            self.expire(session, principal.expires)
+        realm.join(session, joining.since)
         details = {
             "realm": realm.name,
             "authid": principal.authid,
@@ -299,3 +332,14 @@ class Router:
         if before is State.ESTABLISHED:
             session.realm.leave(session)
             self._record("left", session)
+
+
+def _takes_revocations(details: HelloDetails, agent: str) -> bool:
+    """Whether a client takes an UNSUBSCRIBED that it didn't ask for ("Subscription Revocation").
+
+    Autobahn Python announces that it does, and then dies of the request id 0
+    with a ProtocolError; it learns from `wampgate.revoked` alone.
+    """
+    subscriber = details.roles.subscriber
+    announced = subscriber is not None and subscriber.features.get("subscription_revocation") is True
+    return announced and not agent.startswith("AutobahnPython")

@@ -43,12 +43,13 @@ class State(Enum):
 class Joining:
     """What has to be remembered between HELLO and WELCOME."""
 
-    __slots__ = ("authenticator", "challenge", "details", "realm")
+    __slots__ = ("authenticator", "challenge", "details", "realm", "since")
 
-    def __init__(self, realm: Realm, details: HelloDetails, authenticator: Authenticator) -> None:
+    def __init__(self, realm: Realm, details: HelloDetails, authenticator: Authenticator, since: float) -> None:
         self.realm = realm
         self.details = details
         self.authenticator = authenticator
+        self.since = since
         self.challenge: Challenge | None = None
 
 
@@ -58,8 +59,10 @@ class Session:
     Attributes:
         id: the WAMP session id; 0 before WELCOME.
         link: the way to the peer.
+        expires: when its token ends, by the monotonic clock; None before that is known.
         principal: who it is; only read once the session is established.
         subscriptions, registrations: what it holds, by id.
+        takes_revocations: whether its client understands an UNSUBSCRIBED that it didn't ask for.
         calls: calls it waits for, by request id.
         invocations: invocations it still owes an answer, by request id.
     """
@@ -68,6 +71,7 @@ class Session:
         "calls",
         "connection",
         "deadline",
+        "expires",
         "id",
         "inbox",
         "invocations",
@@ -80,6 +84,7 @@ class Session:
         "registrations",
         "state",
         "subscriptions",
+        "takes_revocations",
     )
 
     principal: Principal
@@ -92,7 +97,9 @@ class Session:
         self.state = State.OPENING
         self.joining: Joining | None = None
         self.deadline: Deadline | None = None
+        self.expires: float | None = None
         self.inbox: Inbox | None = None
+        self.takes_revocations = False
         self.last_request = 0
         self.last_invocation = 0
         # Most sessions subscribe only: what isn't used is not allocated.

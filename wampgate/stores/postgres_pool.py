@@ -183,9 +183,20 @@ class PostgresPool:
             self._serve(self._idle.pop(), self._waiting.popleft())
 
     def _serve(self, place: _Place, question: _Question) -> None:
-        Deferred.fromCoroutine(self._put(place, question)).addErrback(
-            lambda failure: log.failure("Postgres {address}: a question failed", failure, address=self._address)
-        )
+        Deferred.fromCoroutine(self._put(place, question)).addErrback(self._not_served, place, question)
+
+    def _not_served(self, failure: Failure, place: _Place, question: _Question) -> None:
+        self._broken(failure, place)
+        question.settle(StoreUnavailable("the token store failed; the log says more"))
+
+    def _broken(self, failure: Failure, place: _Place) -> None:
+        """Something that nobody thought of: the place has to be filled again all the same."""
+        # The type alone: nobody knows what the text repeats.
+        log.error("Postgres {address}: unexpected {error}", address=self._address, error=failure.type)
+        if place.connection is not None:
+            place.connection.close()
+        place.opened_at = self._reactor.seconds()  # not at once, if it happens each time
+        self._lost(place, "an unexpected error")
 
     async def _put(self, place: _Place, question: _Question) -> None:
         """Put a question to the connection of a place; when answered, the place is free again."""
@@ -234,11 +245,11 @@ class PostgresPool:
 
     def _fill(self, place: _Place) -> None:
         place.filling = Deferred.fromCoroutine(self._connect(place))
-        place.filling.addErrback(self._not_filled)
+        place.filling.addErrback(self._not_filled, place)
 
-    def _not_filled(self, failure: Failure) -> None:
-        if not isinstance(failure.value, CancelledError):
-            log.failure("Postgres {address}: a connection is given up", failure, address=self._address)
+    def _not_filled(self, failure: Failure, place: _Place) -> None:
+        if not isinstance(failure.value, CancelledError):  # else the pool is being stopped
+            self._broken(failure, place)
 
     async def _connect(self, place: _Place) -> None:
         """Try until there is a connection."""

@@ -204,7 +204,7 @@ class _File:
                 assert self._connection is not None  # noqa: S101 - it was opened just now
                 self._connection.set_progress_handler(lambda: question.given_up, STEPS)
                 return cursor.execute(question.query, question.parameters).fetchall()
-        except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError) as error:
+        except Exception as error:  # noqa: BLE001 - a thread that ends would answer nobody any more
             return self._judged(error)
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ _AFTER_HANDSHAKE: Final = (
     "websocket_protocols",
     "websocket_extensions",
     "_wskey",
+    "_agent",
 )
 """What Autobahn keeps of the handshake and no one asks for any more: 2 kB a connection."""
 
@@ -64,6 +65,7 @@ class WebSocketPeer(WebSocketServerProtocol):
     _rest = b""
     _first = TEXT
     _fragments = 0
+    _agent = ""
 
     # --- bytes in ---
 
@@ -159,6 +161,7 @@ class WebSocketPeer(WebSocketServerProtocol):
         Raises:
             ConnectionDeny: the client speaks none of ours.
         """
+        self._agent = str(request.headers.get("user-agent", ""))[:100]
         for protocol in request.protocols:
             if protocol in SERIALIZER_BY_SUBPROTOCOL:
                 return str(protocol)
@@ -184,7 +187,10 @@ class WebSocketPeer(WebSocketServerProtocol):
         self.session = factory.router.connected(
             self.outbox,
             Connection(
-                f"{address}:{getattr(peer, 'port', '')}", address, secure=bool(self._transport_details.is_secure)
+                f"{address}:{getattr(peer, 'port', '')}",
+                address,
+                secure=bool(self._transport_details.is_secure),
+                agent=self._agent,
             ),
         )
         factory.peers.add(self)

@@ -274,6 +274,25 @@ class Unsubscribed(Message, tag=35):
     request: Id
 
 
+class RevocationDetails(Attributes):
+    """UNSUBSCRIBED.Details of a subscription that the router ends ("Subscription Revocation")."""
+
+    subscription: Id
+    reason: str
+
+
+class SubscriptionRevoked(Message, tag=35):
+    """``[UNSUBSCRIBED, 0, Details|dict]``: sent by the router, never received."""
+
+    code = 35
+    request: int
+    details: RevocationDetails
+
+    def is_plain(self) -> bool:
+        """See :meth:`Message.is_plain`."""
+        return False
+
+
 class EventDetails(PayloadAttributes):
     """EVENT.Details. The router alone writes it: identities in it can be trusted."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import ticket_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from raw_wamp import CLOSE, CONTINUATION, PING, Closed, Ended, Peer, frame, random_name, upgrade_request
+from raw_wamp import CLOSE, CONTINUATION, PING, Closed, Ended, Peer, RawConnection, frame, random_name, upgrade_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -179,8 +180,6 @@ def test_what_follows_goodbye_has_no_effect(join: Callable[..., Peer], pieces: i
 
 def test_the_upgrade_may_come_with_the_first_messages(router: RouterProcess, connect: Callable[..., Peer]) -> None:
     """The 101 has to leave before what is sent past the transport."""
-    from raw_wamp import RawConnection
-
     for cut in (0, 1, 30, 200, 400):
         with RawConnection(router.port) as raw:
             opening = upgrade_request(router.port)
@@ -191,6 +190,13 @@ def test_the_upgrade_may_come_with_the_first_messages(router: RouterProcess, con
             raw.upgraded()
             assert raw.receive_message()[1].startswith(b"[2,")
             assert raw.receive_message()[1].startswith(b"[33,1,")
+
+
+def test_a_close_frame_in_the_first_packet_is_answered(router: RouterProcess) -> None:
+    with RawConnection(router.port) as raw:
+        raw.send_bytes(upgrade_request(router.port) + frame(CLOSE, b"\x03\xe8"))
+        raw.upgraded()
+        assert raw.closed()[0] == 1000
 
 
 def test_a_connection_that_breaks_within_a_frame_is_forgotten(router: RouterProcess, join: Callable[..., Peer]) -> None:
@@ -213,8 +219,6 @@ def test_a_connection_that_breaks_within_a_frame_is_forgotten(router: RouterProc
 
 
 def test_a_peer_that_closes_its_side_is_let_go(join: Callable[..., Peer]) -> None:
-    import socket
-
     alice = join("alice")
     alice.socket.shutdown(socket.SHUT_WR)
     with pytest.raises((Ended, Closed)):

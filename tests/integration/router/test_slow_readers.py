@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import static_configuration
-from raw_wamp import PING, Ended, frame, random_name
+from raw_wamp import CLOSE, PING, Ended, frame, random_name
 from router_process import RouterProcess
 
 if TYPE_CHECKING:
@@ -110,6 +110,18 @@ def test_goodbye_comes_after_what_was_sent_before(patient: RouterProcess, join: 
     assert numbers(slow, count) == list(range(count))
     assert slow.receive() == [6, {}, "wamp.close.goodbye_and_out"]
     assert slow.closed()[0] == 1000
+
+
+def test_close_is_answered_behind_what_waits(patient: RouterProcess, join: Callable[..., Peer]) -> None:
+    topic = random_name()
+    alice = join("alice", process=patient)
+    slow = join("bob", process=patient, receive_buffer=4096)
+    slow.subscribe(topic)
+    flood(alice, topic, 6)
+    slow.send_frame(CLOSE, b"\x03\xe8")
+    time.sleep(0.2)
+    assert slow.closed()[0] == 1000
+    assert slow.ended() < 1
 
 
 def test_a_reader_that_does_not_wake_up_is_cut_off_and_costs_little(

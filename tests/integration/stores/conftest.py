@@ -23,6 +23,7 @@ from wampgate.stores.sqlite import SqliteTokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
     from wampgate.stores.questions import TokenHash
 
 Ids = Literal["text", "integer", "uuid"]

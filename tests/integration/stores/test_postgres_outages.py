@@ -15,13 +15,15 @@ import pytest
 import pytest_twisted
 from postgres_server import PostgresServer
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
 
 from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.postgres import PostgresTokenStore
+from wampgate.stores.postgres_connection import PostgresConnection
 from wampgate.stores.preparing import prepare_postgres
 
 if TYPE_CHECKING:
@@ -342,6 +344,54 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up_and_tried_agai
                 attempts += 1
         assert 2 <= attempts <= 6
         await store.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_nobody_thought_of_costs_a_connection_and_not_the_store(
+    store: PostgresTokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    real, failing = PostgresConnection._rows, [RuntimeError("canary")] * 6
+
+    async def rows(self: PostgresConnection, *arguments: Any) -> Any:
+        if failing:
+            raise failing.pop()
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(PostgresConnection, "_rows", rows)
+    for _ in range(6):
+        with pytest.raises(StoreUnavailable, match="the log says more"):
+            await store.look_up("token-1")
+    assert await store.look_up("token-1") is not None
+    await until(lambda: len(store._engine._idle) == 4, RECOVERY)
+    globalLogPublisher.removeObserver(events.append)
+    assert "RuntimeError" in repr(events)
+    assert "canary" not in repr(events)
+
+
+class Rude(Protocol):
+    """Answers the question for TLS with no, and hangs up in the middle of what follows."""
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        self.transport.write(b"N")
+        reactor.callLater(0, self.transport.abortConnection)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_hangs_up_while_connecting_does_not_confuse_the_reactor() -> None:
+    """libpq closes the descriptor then: were it registered, the reactor would never get rid of it."""
+    # The first port that listens makes Twisted reserve a descriptor for good.
+    await maybeDeferred(reactor.listenTCP(0, Factory.forProtocol(Rude), interface="127.0.0.1").stopListening)
+    before = held()
+    rude = reactor.listenTCP(0, Factory.forProtocol(Rude), interface="127.0.0.1")
+    store = store_at(f"host=127.0.0.1 port={rude.getHost().port} user=u dbname=d", pool_size=8, timeout=2.0)
+    await store.start()
+    assert not store.ready
+    await store.stop()
+    await maybeDeferred(rude.stopListening)
+    await sleep(0.1)
+    assert held() == before
 
 
 def held() -> tuple[set[str], int, int, int]:

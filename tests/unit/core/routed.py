@@ -23,15 +23,16 @@ from wampgate.core.procedures import Procedures
 from wampgate.core.realm import Realm, SessionLimits
 from wampgate.core.router import Router
 from wampgate.core.session import State
+from wampgate.procedures import publish
 from wampgate.stores.memory import MemoryTokenStore
 from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.serializers import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
     from wampgate.core.decisions import Action, Disclosure
-    from wampgate.core.interfaces import Authenticator, Membership, Token
+    from wampgate.core.interfaces import Authenticator, Change, Membership, Token
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
     from wampgate.wire.payload import Payload
@@ -82,6 +83,23 @@ class SlowTokenStore:
         self.asked.append(user)
         await self._wait(user)
         return await self.store.memberships(user)
+
+    async def look_up_all(self, tokens: Sequence[str]) -> Mapping[str, Token]:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        return await self.store.look_up_all(tokens)
+
+    async def memberships_of(self, users: Sequence[str]) -> Mapping[str, Sequence[Membership]]:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        return await self.store.memberships_of(users)
+
+    def watch(self, changed: Callable[[Change], None]) -> None:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        self.store.watch(changed)
+
+    @property
+    def hears(self) -> bool:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        return self.store.hears
 
     async def _wait(self, subject: str) -> None:
         if self.slow:
@@ -159,6 +177,34 @@ class Peer:
         self._routed.flush()
 
 
+class Deliveries:
+    """Hands messages to peers at once and to sessions inside the router when flushed."""
+
+    def __init__(self) -> None:
+        self._local: deque[tuple[Any, Message, Payload]] = deque()
+
+    def __call__(self, message: Message, payload: Payload, recipients: Iterable[Session]) -> None:
+        """See :class:`wampgate.core.interfaces.Deliver`."""
+        data = None
+        for session in recipients:
+            link: Any = session.link
+            if isinstance(link, Peer):
+                data = data or JSON.encode(message, payload)
+                assert link.closed is None, f"{data!r} came after the connection was closed"
+                link.messages.append(json.loads(data))
+            else:
+                self._local.append((link, message, payload))
+
+    def retract(self, session: Session, subscription: int) -> None:
+        """See :class:`wampgate.core.interfaces.Deliver`: nothing waits here, all was sent."""
+
+    def flush(self) -> None:
+        """Hand over what goes to sessions inside the router, and what follows from it."""
+        while self._local:
+            link, message, payload = self._local.popleft()
+            link.receive(message, payload)
+
+
 class Routed:
     """A router with its realms, stores and clock."""
 
@@ -171,7 +217,7 @@ class Routed:
         self.waiting: list[tuple[Question, Coroutine[Any, Any, None]]] = []
         self.odd_ids: list[tuple[str, str]] = []
         self.peers: list[Peer] = []
-        self._local: deque[tuple[Any, Message, Payload]] = deque()
+        self.deliver = Deliveries()
         self.realms = realms or (RealmUnderTest(),)
         for realm in self.realms:
             realm.build(self)
@@ -202,23 +248,9 @@ class Routed:
             self.router.receive(peer.session, message, payload)
         self.flush()
 
-    def deliver(self, message: Message, payload: Payload, recipients: Iterable[Session]) -> None:
-        """See :class:`wampgate.core.interfaces.Deliver`."""
-        data = None
-        for session in recipients:
-            link: Any = session.link
-            if isinstance(link, Peer):
-                data = data or JSON.encode(message, payload)
-                assert link.closed is None, f"{data!r} came after the connection was closed"
-                link.messages.append(json.loads(data))
-            else:
-                self._local.append((link, message, payload))
-
     def flush(self) -> None:
         """Hand over what goes to sessions inside the router."""
-        while self._local:
-            link, message, payload = self._local.popleft()
-            link.receive(message, payload)
+        self.deliver.flush()
 
     def record(self, event: str, session: Session, **fields: object) -> None:  # noqa: ARG002 - the interface's
         """See :class:`wampgate.core.interfaces.Record`."""
@@ -334,7 +366,7 @@ class RealmUnderTest:
             record=routed.record,
             limits=self._limits,
         )
-        Procedures(self.realm)
+        Procedures(self.realm, routed.run).add(publish.NAME, publish.Publish(self.realm))
 
     def add_user(self, user: str, *organizations: str, seconds: float | None = None) -> str:
         """A user of these organizations; return the user's token."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from wampgate.core import ids
 from wampgate.core.ids import PublicationIds, random_id, sequential_ids
 from wampgate.wire.messages import MAX_ID
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_random_ids_fill_their_range() -> None:
@@ -29,7 +33,6 @@ def test_sequential_ids_count_from_1() -> None:
     assert list(islice(sequential_ids(), 4)) == [1, 2, 3, 4]
 
 
-def test_sequential_ids_begin_again_after_the_last(monkeypatch: object) -> None:
-    assert isinstance(monkeypatch, __import__("pytest").MonkeyPatch)
+def test_sequential_ids_begin_again_after_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ids, "MAX_ID", 3)
     assert list(islice(sequential_ids(), 7)) == [1, 2, 3, 1, 2, 3, 1]

@@ -13,7 +13,23 @@ from wampgate.core.inbox import Inbox
 from wampgate.wire.messages import Call, Publish, Subscribe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wampgate.wire.messages import Message
+
+
+
+def wait(
+    inbox: Inbox,
+    kind: type[Message],
+    request: int,
+    answer: Decision | Pending[Decision],
+    act: Callable[[Decision], None],
+    ask: Callable[[], Decision | Pending[Decision]] | None = None,
+) -> None:
+    """Let a request wait that is never asked about again, unless the test says how."""
+    inbox.wait(kind, request, answer, ask=ask or (lambda: answer), act=act)
+
 
 YES, NO = Decision(True, "yes"), Decision(False, "no")
 KINDS: tuple[type[Message], ...] = (Publish, Call, Subscribe)
@@ -43,7 +59,7 @@ def test_each_kind_acts_in_its_order_whatever_the_order_of_the_answers(
             else:
                 answers.append((answer, decision))
         act = partial(lambda kind, request, given: acted.append((kind, request, given)), kind, request)
-        inbox.wait(kind, request, answer, act)
+        wait(inbox, kind, request, answer, act)
         expected[kind].append((kind, request, decision))
 
     assert len(inbox) == len(requests) - len(acted)
@@ -61,9 +77,9 @@ def test_a_kind_does_not_wait_for_another() -> None:
     inbox = Inbox()
     acted: list[str] = []
     first: Pending[Decision] = Pending()
-    inbox.wait(Publish, 1, first, lambda _: acted.append("publish"))
+    wait(inbox, Publish, 1, first, lambda _: acted.append("publish"))
     second: Pending[Decision] = Pending()
-    inbox.wait(Call, 2, second, lambda _: acted.append("call"))
+    wait(inbox, Call, 2, second, lambda _: acted.append("call"))
     assert (inbox.has(Publish), inbox.has(Call), inbox.has(Subscribe)) == (True, True, False)
     second.resolve(YES)
     assert acted == ["call"]
@@ -74,9 +90,9 @@ def test_what_comes_after_a_waiting_one_waits_though_it_is_decided() -> None:
     inbox = Inbox()
     acted: list[int] = []
     first: Pending[Decision] = Pending()
-    inbox.wait(Publish, 1, first, lambda _: acted.append(1))
-    inbox.wait(Publish, 2, YES, lambda _: acted.append(2))
-    inbox.wait(Publish, 3, NO, lambda _: acted.append(3))
+    wait(inbox, Publish, 1, first, lambda _: acted.append(1))
+    wait(inbox, Publish, 2, YES, lambda _: acted.append(2))
+    wait(inbox, Publish, 3, NO, lambda _: acted.append(3))
     assert acted == []
     first.resolve(NO)
     assert acted == [1, 2, 3]
@@ -87,7 +103,7 @@ def test_an_inbox_that_was_cleared_acts_no_more() -> None:
     acted: list[int] = []
     answers: list[Pending[Decision]] = [Pending(), Pending()]
     for request, answer in enumerate(answers, 1):
-        inbox.wait(Publish, request, answer, lambda _, request=request: acted.append(request))  # type: ignore[misc]
+        wait(inbox, Publish, request, answer, lambda _, request=request: acted.append(request))  # type: ignore[misc]
     inbox.clear()
     for answer in answers:
         answer.resolve(YES)
@@ -104,7 +120,24 @@ def test_what_acts_may_clear_the_inbox() -> None:
         acted.append(1)
         inbox.clear()
 
-    inbox.wait(Publish, 1, first, end)
-    inbox.wait(Publish, 2, YES, lambda _: acted.append(2))
+    wait(inbox, Publish, 1, first, end)
+    wait(inbox, Publish, 2, YES, lambda _: acted.append(2))
     first.resolve(YES)
     assert acted == [1]
+
+
+def test_what_waits_is_asked_for_again_when_rights_have_changed() -> None:
+    inbox = Inbox()
+    acted: list[tuple[int, str]] = []
+    before: Pending[Decision] = Pending()
+    after: Pending[Decision] = Pending()
+    wait(inbox, Subscribe, 1, before, lambda given: acted.append((1, given.because)), lambda: after)
+    wait(inbox, Subscribe, 2, YES, lambda given: acted.append((2, given.because)), lambda: NO)
+    inbox.reconsider()
+    # The answer to the older question counts for nothing, however late it comes.
+    before.resolve(YES)
+    assert acted == []
+    after.resolve(NO)
+    assert acted == [(1, "no"), (2, "no")]
+    inbox.reconsider()
+    assert len(acted) == 2

@@ -1,0 +1,177 @@
+"""Keeps the rights of live sessions as the store has them: what ends there ends here.
+
+A store tells of changes as they happen; that is a hint, and the store is asked
+before anything is done. A sweep asks for everyone now and then, so that a hint
+which got lost costs no more than its period.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from wampgate.core.errors import StoreUnavailable, uri
+from wampgate.core.private import ORGANIZATIONS_CHANGED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+
+    from wampgate.authorization.memberships import Memberships, Organizations
+    from wampgate.core.interfaces import Change, Membership, Token, TokenStore
+    from wampgate.core.realm import Realm
+    from wampgate.core.router import Router
+    from wampgate.core.session import Session
+
+TOLD: Final = 100
+"""So many organizations are listed for a session; a count tells of the others."""
+
+_BATCH: Final = 500
+"""Users or tokens in one question of a sweep, so that no one else waits long for an answer."""
+
+_REMEMBERED: Final = 1000
+"""So many recent changes are kept for sessions that were joining when they came."""
+
+
+class Standing:
+    """Watches one realm's store on behalf of its live sessions.
+
+    Args:
+        realm: whose sessions.
+        router: ends sessions.
+        store: where their rights are.
+        memberships: what the authorizer knows of them.
+        now: the router's monotonic clock, in seconds.
+        run: starts a coroutine.
+    """
+
+    def __init__(
+        self,
+        realm: Realm,
+        router: Router,
+        store: TokenStore,
+        memberships: Memberships,
+        *,
+        now: Callable[[], float],
+        run: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._realm = realm
+        self._router = router
+        self._store = store
+        self._memberships = memberships
+        self._now = now
+        self._run = run
+        self._ids_by_user: dict[str, frozenset[str]] = {}
+        self._changes: deque[tuple[float, Change]] = deque(maxlen=_REMEMBERED)
+        self._sweeping = False
+        self._again = False
+        store.watch(self.changed)
+        realm.joined = self.joined
+        realm.left = self.left
+
+    def joined(self, session: Session, since: float) -> None:
+        """A session joined that began to do so at ``since``; what changed meanwhile may concern it."""
+        user = session.principal.user
+        if user is None:
+            return
+        known = self._memberships.known(user)
+        if user not in self._ids_by_user:
+            self._ids_by_user[user] = frozenset() if known is None else known.ids
+        if known is None or self._changed_since(since, user):
+            self._run(self.check([session]))
+
+    def belongs(self, session: Session, organization: str) -> bool:
+        """Whether a session's user belonged to an organization when the store was asked last."""
+        user = session.principal.user
+        return user is not None and organization in self._ids_by_user.get(user, ())
+
+    def _changed_since(self, since: float, user: str) -> bool:
+        return any(when >= since and (change.everything or user in change.users) for when, change in self._changes)
+
+    def left(self, session: Session) -> None:
+        """A session left."""
+        user = session.principal.user
+        if user is not None and user not in self._realm.sessions_by_user:
+            self._ids_by_user.pop(user, None)
+
+    def changed(self, change: Change) -> None:
+        """The store told of a change."""
+        self._changes.append((self._now(), change))
+        if change.everything:
+            self._memberships.forget(None)
+            self.sweep()
+            return
+        self._memberships.forget(change.users)
+        concerned = [session for user in change.users for session in self._realm.sessions_by_user.get(user, ())]
+        if concerned:
+            self._run(self.check(concerned))
+
+    def sweep(self) -> None:
+        """Ask for everyone. One sweep runs at a time; what is asked for meanwhile follows."""
+        if self._sweeping:
+            self._again = True
+            return
+        self._sweeping = True
+        self._run(self._sweep())
+
+    async def _sweep(self) -> None:
+        try:
+            while True:
+                self._again = False
+                sessions = [session for theirs in self._realm.sessions_by_user.values() for session in theirs]
+                for begin in range(0, len(sessions), _BATCH):
+                    await self.check(sessions[begin : begin + _BATCH])
+                if not self._again:
+                    break
+        finally:
+            self._sweeping = False
+
+    async def check(self, sessions: Collection[Session]) -> None:
+        """Ask the store for these sessions' tokens and memberships, and act on what it says."""
+        tickets = {session.principal.ticket.reveal() for session in sessions if session.principal.ticket is not None}
+        users = {session.principal.user for session in sessions if session.principal.user is not None}
+        asked = self._now()
+        try:
+            tokens = await self._store.look_up_all(sorted(tickets))
+            memberships = await self._store.memberships_of(sorted(users))
+        except StoreUnavailable:
+            # Sessions keep what they have until the store answers: a new grant they don't get.
+            self._realm.counters["standing_unavailable"] += 1
+            return
+        for session in sessions:
+            if session.established:
+                self._apply_token(session, tokens, asked)
+        for user, theirs in memberships.items():
+            self._apply_memberships(user, theirs, asked)
+
+    def _apply_token(self, session: Session, tokens: Mapping[str, Token], asked: float) -> None:
+        ticket = session.principal.ticket
+        if ticket is None:
+            return
+        token = tokens.get(ticket.reveal())
+        if token is None or token.user != session.principal.user:
+            self._router.goodbye(session, uri.TOKEN_REVOKED, "the token was revoked")
+        elif token.seconds_left <= 0:
+            self._router.goodbye(session, uri.TOKEN_EXPIRED, "the token has expired")
+        else:
+            self._router.expire(session, asked + token.seconds_left)
+
+    def _apply_memberships(self, user: str, memberships: Iterable[Membership], asked: float) -> None:
+        organizations = self._memberships.learn(user, memberships, asked)
+        before = self._ids_by_user.get(user)
+        if before is None or before == organizations.ids:
+            return
+        self._ids_by_user[user] = organizations.ids
+        told = _told(before, organizations)
+        for session in list(self._realm.sessions_by_user.get(user, ())):
+            self._realm.reconsider(session)
+            self._realm.tell(session, ORGANIZATIONS_CHANGED, told)
+
+
+def _told(before: frozenset[str], organizations: Organizations) -> dict[str, Any]:
+    ids = organizations.ids
+    return {
+        "organizations": sorted(ids)[:TOLD],
+        "organization_count": len(ids),
+        "added": sorted(ids - before)[:TOLD],
+        "removed": sorted(before - ids)[:TOLD],
+    }

@@ -1,0 +1,18 @@
+"""What concerns one session alone: topics on which it is told, procedures by which it asks; no rule is needed."""
+
+from typing import Final
+
+REVOKED: Final = "wampgate.revoked"
+"""A subscription was taken away. kwargs: topic, match, subscription (id), reason (a URI), message."""
+
+ORGANIZATIONS_CHANGED: Final = "wampgate.organizations.changed"
+"""The user's memberships changed. kwargs: organizations (at most 100), organization_count, added, removed."""
+
+EXPIRING: Final = "wampgate.auth.expiring"
+"""The token ends soon. kwargs: seconds (left); `wampgate.auth.refresh` goes on with another one."""
+
+PRIVATE: Final = frozenset({REVOKED, ORGANIZATIONS_CHANGED, EXPIRING})
+"""Anyone who has joined may subscribe to these; each session gets its own events only."""
+
+OWN_PROCEDURES: Final = frozenset({"wampgate.auth.refresh", "wampgate.organizations"})
+"""Every user may call these: they concern the caller's own session."""

@@ -1,0 +1,1 @@
+"""The router's own procedures, one file each; every one acts with the rights of its caller."""

@@ -1,0 +1,74 @@
+"""``wampgate.auth.refresh(token)``: a session goes on with another token of the same user."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from wampgate.core.errors import JoinRefused, RequestRefused, uri
+from wampgate.core.interfaces import Challenge
+from wampgate.wire.messages import ClientRoles, HelloDetails
+
+if TYPE_CHECKING:
+    from wampgate.authorization.standing import Standing
+    from wampgate.core.guesses import Guesses
+    from wampgate.core.interfaces import Authenticator, Principal
+    from wampgate.core.procedures import Asked
+    from wampgate.core.router import Router
+    from wampgate.core.session import Session
+
+NAME: Final = "wampgate.auth.refresh"
+
+
+class Refresh:
+    """Extends the caller's session in place; its rights are read anew, and what is lost is taken away.
+
+    The result is the time that the new token is good for, in seconds; None if it
+    never expires. A token that is not accepted counts as a guess, and the session
+    goes on with the one it has.
+    """
+
+    def __init__(self, authenticator: Authenticator, router: Router, standing: Standing, guesses: Guesses) -> None:
+        self._authenticator = authenticator
+        self._router = router
+        self._standing = standing
+        self._guesses = guesses
+
+    async def __call__(self, asked: Asked) -> None:
+        """Answer a call.
+
+        Raises:
+            RequestRefused: the token is missing, not accepted or another user's.
+            StoreUnavailable: the store can't say now.
+        """
+        caller = asked.caller
+        token = asked.arguments("token").get("token")
+        if caller.principal.user is None:
+            raise RequestRefused(uri.NOT_AUTHORIZED, "this session has no token of a user to go on from")
+        if not isinstance(token, str) or not token:
+            raise RequestRefused(uri.INVALID_ARGUMENT, "wampgate.auth.refresh takes (token: str)")
+        principal = await self._authenticate(caller, token)
+        if not caller.established:
+            return
+        caller.principal = principal
+        self._router.expire(caller, inf if principal.expires is None else principal.expires)
+        await self._standing.check([caller])
+        asked.result(None if principal.expires is None else self._router.seconds_until(principal.expires))
+
+    async def _authenticate(self, caller: Session, token: str) -> Principal:
+        address = caller.connection.address
+        if self._guesses.exhausted(address):
+            raise _DENIED
+        # Asking for the session's own authid refuses every other user's token.
+        details = HelloDetails(roles=ClientRoles(), authid=caller.principal.authid)
+        try:
+            principal = await self._authenticator.authenticate(details, Challenge("ticket"), token, {})
+        except JoinRefused as refusal:
+            self._guesses.failed(address)
+            raise RequestRefused(refusal.error, refusal.message, refusal.log) from None
+        if principal.user != caller.principal.user:
+            raise _DENIED
+        return principal
+
+
+_DENIED: Final = RequestRefused(uri.AUTHENTICATION_DENIED, "the token is not accepted")
