@@ -111,7 +111,7 @@ def join(connect: Callable[..., Peer]) -> Callable[..., Peer]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in red what was skipped: a green run that tested half must not look like one that tested all."""
-    reasons = {}
+    reasons: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         place, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else (report.nodeid, 0, "")
         reasons.setdefault(reason.removeprefix("Skipped: "), []).append(place)

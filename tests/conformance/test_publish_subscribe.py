@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,7 +97,8 @@ def test_empty_arguments_need_not_arrive(alice: Peer, join: Callable[..., Peer])
     for receiver in SERIALIZERS:
         bob = join("bob", receiver)
         bob.subscribe(topic)
-        for payload in ([[]], [[], {}], [["x"], {}]):
+        payloads: list[list[Any]] = [[[]], [[], {}], [["x"], {}]]
+        for payload in payloads:
             alice.publish(topic, *payload)
             event = bob.event()[4:]
             assert (event + [[], {}][len(event) :]) == (payload + [[], {}][len(payload) :])
@@ -110,7 +112,7 @@ def test_binary_payloads(alice: Peer, join: Callable[..., Peer], receiver: str) 
     bob.subscribe(topic)
     carol.subscribe(topic)
     data = bytes(range(256))
-    text = "\0" + __import__("base64").b64encode(data).decode()
+    text = "\0" + base64.b64encode(data).decode()
     alice.publish(topic, [text if alice.serializer == "json" else data])
     assert bob.event()[4] == [data]
     assert carol.event()[4] == [text]
@@ -223,36 +225,41 @@ def test_the_router_may_forbid_disclosure_or_demand_it(alice: Peer, bob: Peer) -
     ids=str,
 )
 def test_black_and_white_lists(
-    alice: Peer, bob: Peer, carol: Peer, join: Callable[..., Peer], options: dict[str, list[str]], receivers: str
+    alice: Peer, listeners: dict[str, Peer], options: dict[str, list[str]], receivers: str
 ) -> None:
     topic = random_name()
-    peers = {"bob": bob, "carol": carol, "guest": join(None)}
-    for peer in peers.values():
+    for peer in listeners.values():
         peer.subscribe(topic)
-    sessions = {name: peer.session for name, peer in peers.items()}
+    sessions = {name: peer.session for name, peer in listeners.items()}
     told = {key: [sessions[n] for n in names] if "auth" not in key else names for key, names in options.items()}
     alice.publish(topic, **told)
-    assert [name for name, peer in peers.items() if peer.events()] == receivers.split()
+    assert [name for name, peer in listeners.items() if peer.events()] == receivers.split()
+
+
+@pytest.fixture
+def listeners(bob: Peer, carol: Peer, join: Callable[..., Peer]) -> dict[str, Peer]:
+    return {"bob": bob, "carol": carol, "guest": join(None)}
 
 
 # --- "Pattern-based Subscription" ---
 
 
 @pytest.mark.parametrize(
-    ("pattern", "match", "matched", "unmatched"),
+    ("pattern", "matched", "unmatched"),
     [
-        ("T.a", "prefix", ["T.a", "T.a.b", "T.ab", "T.ab.c"], ["T", "T.b", "T.b.a"]),
-        ("T.a.", "prefix", ["T.a.b", "T.a.b.c"], ["T.a", "T.ab"]),
-        ("T..c", "wildcard", ["T.b.c", "T.x.c"], ["T.c", "T.b.c.d", "T.b.x", "T.b"]),
-        ("T.", "wildcard", ["T.a", "T.b"], ["T", "T.a.b"]),
-        ("T..", "wildcard", ["T.a.b"], ["T.a", "T.a.b.c"]),
-        ("T.a", "wildcard", ["T.a"], ["T.b", "T.a.b"]),
-        ("T.a", "exact", ["T.a"], ["T", "T.a.b", "T.ab"]),
+        (("T.a", "prefix"), ["T.a", "T.a.b", "T.ab", "T.ab.c"], ["T", "T.b", "T.b.a"]),
+        (("T.a.", "prefix"), ["T.a.b", "T.a.b.c"], ["T.a", "T.ab"]),
+        (("T..c", "wildcard"), ["T.b.c", "T.x.c"], ["T.c", "T.b.c.d", "T.b.x", "T.b"]),
+        (("T.", "wildcard"), ["T.a", "T.b"], ["T", "T.a.b"]),
+        (("T..", "wildcard"), ["T.a.b"], ["T.a", "T.a.b.c"]),
+        (("T.a", "wildcard"), ["T.a"], ["T.b", "T.a.b"]),
+        (("T.a", "exact"), ["T.a"], ["T", "T.a.b", "T.ab"]),
     ],
 )
-def test_patterns(alice: Peer, bob: Peer, pattern: str, match: str, matched: list[str], unmatched: list[str]) -> None:
+def test_patterns(alice: Peer, bob: Peer, pattern: tuple[str, str], matched: list[str], unmatched: list[str]) -> None:
     root = random_name()
-    subscription = bob.subscribe(pattern.replace("T", root, 1), match=match)
+    text, match = pattern
+    subscription = bob.subscribe(text.replace("T", root, 1), match=match)
     for topic in [*matched, *unmatched]:
         alice.publish(topic.replace("T", root, 1), [topic])
     events = bob.events()

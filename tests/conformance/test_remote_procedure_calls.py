@@ -167,9 +167,7 @@ def test_an_answer_to_nothing_is_a_violation(alice: Peer, bob: Peer, procedure: 
     assert bob.aborted() == VIOLATION
 
 
-def test_an_answer_to_anothers_invocation_is_a_violation(
-    alice: Peer, bob: Peer, carol: Peer, procedure: str
-) -> None:
+def test_an_answer_to_anothers_invocation_is_a_violation(alice: Peer, bob: Peer, carol: Peer, procedure: str) -> None:
     bob.register(procedure)
     call = alice.start_call(procedure)
     carol.send(70, bob.receive()[1], {}, ["forged"])
@@ -230,9 +228,7 @@ def test_an_answer_to_a_caller_that_has_left_is_discarded(
 
 
 @pytest.mark.parametrize("how", ["goodbye", "close", "reset", "violation"])
-def test_callers_are_told_when_the_callee_leaves(
-    alice: Peer, bob: Peer, carol: Peer, procedure: str, how: str
-) -> None:
+def test_callers_are_told_when_the_callee_leaves(alice: Peer, bob: Peer, carol: Peer, procedure: str, how: str) -> None:
     bob.register(procedure)
     calls = [alice.start_call(procedure), carol.start_call(procedure), alice.start_call(procedure)]
     for _ in calls:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import ticket_of
-from raw_wamp import Aborted, Closed, WampError, random_name
+from raw_wamp import Aborted, WampError, random_name
+from raw_websocket import Closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,9 @@ def test_goodbye_is_answered_and_the_connection_closed(alice: Peer, reason: str)
 def test_goodbye_is_answered_after_what_was_asked_before(alice: Peer) -> None:
     topic = random_name()
     alice.send_bytes(
-        alice.framed([32, 1, {}, topic]) + alice.framed([16, 2, {"acknowledge": True}, topic]) + alice.framed([6, {}, "a.b"])
+        alice.framed([32, 1, {}, topic])
+        + alice.framed([16, 2, {"acknowledge": True}, topic])
+        + alice.framed([6, {}, "a.b"])
     )
     assert [alice.receive()[0] for _ in range(3)] == [33, 17, 6]
 

@@ -253,7 +253,7 @@ class PostgresPool:
 
     async def _connect(self, place: _Place) -> None:
         """Try until there is a connection."""
-        while place.connection is None:
+        while True:
             if delay := place.delay():
                 await deferLater(self._reactor, delay)  # type: ignore[arg-type] # Twisted's own reactor
             connection = PostgresConnection(self._reactor, lambda: self._lost(place, "the connection was lost"))
@@ -264,6 +264,7 @@ class PostgresPool:
                 self._complain(str(gone))
             else:
                 self._opened(place, connection)
+                return  # even if it is lost again already: then it is being filled again already
 
     async def _open(self, connection: PostgresConnection, rotation: int) -> None:
         resolution = Deferred.fromCoroutine(self._address.parameters(self._names.addresses_of, rotation))

@@ -162,6 +162,13 @@ class Outbox:
         else:
             self._peer.end(code, reason)
 
+    def release(self) -> None:
+        """Hand what waits to the transport, which is to close behind it."""
+        waiting, self._waiting = self._waiting, None
+        self._size = 0
+        if waiting and not self.gone:
+            self._transport.write(b"".join([frame for _, frame in waiting]))
+
     # --- producer: how the transport and this outbox tell each other that data is kept or gone ---
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name

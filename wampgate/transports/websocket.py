@@ -219,9 +219,18 @@ class WebSocketPeer(WebSocketServerProtocol):
             return
         self._received(payload)
 
+    def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 - Autobahn's name
+        """End the connection; unless it is aborted, what waits leaves first: the close frame is behind it."""
+        if self.outbox is not None and not abort:
+            self.outbox.release()
+        super().dropConnection(abort)
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803 - Autobahn's names
-        """The connection is gone, or about to go."""
+        """The connection is gone."""
         self.factory.peers.discard(self)
+        if self.outbox is not None:
+            # Autobahn has unregistered it from the transport, so that it would not hear of this.
+            self.outbox.stopProducing()
         if self.session is not None:
             session, self.session = self.session, None
             self.factory.router.disconnected(session)

@@ -6,7 +6,8 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from raw_wamp import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, Ended, frame, random_name
+from raw_wamp import random_name
+from raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, Ended, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,8 @@ import pytest
 from conftest import ticket_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from raw_wamp import CLOSE, CONTINUATION, PING, Closed, Ended, Peer, RawConnection, frame, random_name, upgrade_request
+from raw_wamp import Peer, WampError, random_name
+from raw_websocket import CLOSE, CONTINUATION, PING, Closed, RawConnection, frame, upgrade_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +26,7 @@ SIZES = st.one_of(st.integers(0, 300), st.sampled_from([65_400, 65_535, 65_536, 
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), SIZES),
-        st.tuples(st.just("unicode"), st.text(st.characters(exclude_categories=("Cs",)), max_size=40)),
+        st.tuples(st.just("unicode"), st.text(st.characters(exclude_categories=["Cs"]), max_size=40)),
         st.tuples(st.just("call"), st.integers(0, 200)),
         st.tuples(st.just("subscribe"), st.sampled_from([TOPIC, "com.example.fast."])),
         st.tuples(st.just("unsubscribe"), st.integers(1, 2**53)),
@@ -104,7 +105,7 @@ def replies(peer: Peer, last: int) -> tuple[list[Any], list[bytes]]:
 
 
 def run(
-    router: RouterProcess, serializer: str, steps: Sequence[Step], *, pieces: int = 1, cuts: Iterable[int] = ()
+    router: RouterProcess, serializer: str, steps: Sequence[Step], *, pieces: int = 1, cuts: Iterable[float] = ()
 ) -> tuple[list[Any], list[bytes]]:
     with Peer(router.port, serializer).join(ticket_of("alice")) as peer:
         data = stream_of(peer, steps, pieces=pieces)
@@ -130,7 +131,13 @@ def test_replies_do_not_depend_on_how_bytes_arrive(router: RouterProcess, serial
 
 @pytest.mark.parametrize("pieces", [1, 2], ids=["fast path", "Autobahn's path"])
 def test_every_cut_of_a_short_stream(router: RouterProcess, pieces: int) -> None:
-    steps: list[Step] = [("subscribe", TOPIC), ("ping", b"ping"), ("publish", 140), ("fragments", 2), ("unicode", "é€😀")]
+    steps: list[Step] = [
+        ("subscribe", TOPIC),
+        ("ping", b"ping"),
+        ("publish", 140),
+        ("fragments", 2),
+        ("unicode", "é€😀"),
+    ]
     whole = run(router, "json", steps)
     assert run(router, "json", steps, pieces=pieces, cuts=range(1, 700)) == whole
 
@@ -209,11 +216,10 @@ def test_a_connection_that_breaks_within_a_frame_is_forgotten(router: RouterProc
         alice.reset()
         # The router has to notice before the next one can register.
         for _ in range(200):
-            try:
+            with pytest.raises(WampError) as error:
                 bob.call(procedure, [cut])
-            except Exception as error:
-                if "no_such_procedure" in str(error) or "canceled" in str(error):
-                    break
+            if error.value.uri == "wamp.error.no_such_procedure":
+                break
         alice = join("alice")
         alice.unregister(alice.register(procedure))
 
@@ -221,6 +227,4 @@ def test_a_connection_that_breaks_within_a_frame_is_forgotten(router: RouterProc
 def test_a_peer_that_closes_its_side_is_let_go(join: Callable[..., Peer]) -> None:
     alice = join("alice")
     alice.socket.shutdown(socket.SHUT_WR)
-    with pytest.raises((Ended, Closed)):
-        while True:
-            alice.receive()
+    assert alice.ended() < 1

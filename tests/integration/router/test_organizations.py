@@ -1,4 +1,4 @@
-"""Organization ids of every kind, and pattern tricks: what is delivered is what the memberships allow, and all of it."""
+"""Organization ids of every kind, and pattern tricks: what the memberships allow is delivered, and no more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEMBERS = {
     "slugs": ["acme", "Slug_with-Both", "x" * 64, "-", "_"],
     "capitals": ["ACME"],
     "longer": ["70", "acme-eu", UUID + "0"],
-    "odd": ["acme.eu", "", " ", "a b", "７", "x" * 65, "7\n", "*", "#", "organization", "..", "a.", "ünï"],
+    "odd": ["acme.eu", "", " ", "a b", "\uff17", "x" * 65, "7\n", "*", "#", "organization", "..", "a.", "ünï"],
     "none": [],
 }
 LEGAL = {user: set(ids) for user, ids in MEMBERS.items()} | {"odd": {"organization"}}
@@ -67,7 +67,8 @@ def fill(database: Path) -> None:
         for user, ids in MEMBERS.items():
             hashed = sha256(token_of(user).encode()).hexdigest()
             connection.execute(
-                "INSERT INTO oauth_access_tokens VALUES (?, 'test', ?, datetime('now', '+1 hour'), NULL)", (hashed, user)
+                "INSERT INTO oauth_access_tokens VALUES (?, 'test', ?, datetime('now', '+1 hour'), NULL)",
+                (hashed, user),
             )
             connection.executemany("INSERT INTO organization_members VALUES (?, ?, '')", [(id_, user) for id_ in ids])
         connection.commit()
@@ -84,12 +85,13 @@ def backend(join: Callable[..., Peer], router: RouterProcess) -> Peer:
 
 
 def allowed(peer: Peer, topic: str, match: str = "exact") -> bool:
+    answer = "allowed"
     try:
         peer.subscribe(topic, match=match)
     except WampError as error:
-        assert error.uri in ("wamp.error.not_authorized", "wamp.error.invalid_uri"), topic
-        return False
-    return True
+        answer = error.uri
+    assert answer in ("allowed", "wamp.error.not_authorized", "wamp.error.invalid_uri"), topic
+    return answer == "allowed"
 
 
 IDS = sorted({id_ for ids in MEMBERS.values() for id_ in ids})
@@ -151,8 +153,8 @@ def peer_uri(topic: str, match: str) -> bool:
         ("organization..7", "exact"),
         ("organization", "exact"),
         ("organization.7.", "exact"),
-        ("organization.７", "exact"),
-        ("organization.٧", "exact"),
+        ("organization.\uff17", "exact"),
+        ("organization.\u0667", "exact"),
         ("organization.7\u200b", "exact"),
         ("organization.7\u0301", "exact"),
         ("Organization.7", "exact"),
@@ -269,7 +271,7 @@ def test_welcome_lists_legal_ids_only_and_the_log_names_the_others(
     told: Any = member("odd").welcome["authextra"]
     assert told["organizations"] == ["organization"]
     log = router.wait_for_log("of user 'odd' is not used")
-    for id_ in ("acme.eu", "７", "*"):
+    for id_ in ("acme.eu", "\uff17", "*"):
         assert f"organization {id_!r} of user 'odd' is not used" in log
     assert "organization '7\\n' of user" in log
 
@@ -288,7 +290,7 @@ def test_welcome_lists_legal_ids_only_and_the_log_names_the_others(
         ("numbers", ["7"], False),
         ("numbers", {"id": "7"}, False),
         ("numbers", "", False),
-        ("numbers", "７", False),
+        ("numbers", "\uff17", False),
         ("slugs", "acme", True),
         ("slugs", "ACME", False),
         ("slugs", "acme.eu", False),

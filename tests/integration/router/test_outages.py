@@ -1,15 +1,18 @@
-"""Postgres and Redis killed and frozen under load: no grant is given, the reactor never stalls, all comes back by itself."""
+"""Postgres and Redis killed and frozen under load: no grant, no stall, and all comes back by itself."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from raw_wamp import PING, Aborted, Closed, Ended, Peer, WampError
+from raw_wamp import Aborted, Peer, WampError
+from raw_websocket import PING, Closed, Ended
 
 from .production import Production, token_of
 from .test_production import wait_for_redis
@@ -104,9 +107,9 @@ class Load:
     def _run(self) -> None:
         while not self._stop.wait(0.01):
             with suppress(Closed, Ended, OSError), Peer(self._port) as peer:
-                if self._attempt(lambda peer=peer: peer.join(token_of("anna"))):
+                if self._attempt(partial(peer.join, token_of("anna"))):
                     for _ in range(3):
-                        self._attempt(lambda peer=peer: peer.subscribe("organization.7"))
+                        self._attempt(partial(peer.subscribe, "organization.7"))
 
     def _attempt(self, what: Callable[[], object]) -> bool:
         begin = time.monotonic()
@@ -143,6 +146,17 @@ def eventually(true: Callable[[], object], seconds: float = 10.0) -> float:
         assert time.monotonic() - start < seconds, f"not within {seconds} s"
         time.sleep(0.02)
     return time.monotonic() - start
+
+
+def test_a_stall_would_be_seen(production: Production) -> None:
+    with Heartbeat(production) as heartbeat:
+        time.sleep(0.3)
+        assert heartbeat.worst < STALL_SECONDS
+        production.router.signal(signal.SIGSTOP)
+        time.sleep(0.2)
+        production.router.signal(signal.SIGCONT)
+        time.sleep(0.2)
+    assert heartbeat.worst > STALL_SECONDS
 
 
 @pytest.mark.parametrize("how", [kill, freeze], ids=["killed", "frozen"])

@@ -73,9 +73,7 @@ def test_arguments_come_by_position_or_by_name(
         ([["com.example.secret.t", [], {}, {"disclose_me": True}]], "option_disallowed.disclose_me"),
     ],
 )
-def test_what_is_wrong_is_an_error(
-    join: Callable[..., Peer], serializer: str, payload: list[Any], error: str
-) -> None:
+def test_what_is_wrong_is_an_error(join: Callable[..., Peer], serializer: str, payload: list[Any], error: str) -> None:
     alice = join("alice", serializer)
     with pytest.raises(WampError) as refused:
         alice.call(PUBLISH, *payload)
@@ -109,7 +107,8 @@ def test_the_caller_is_the_publisher(join: Callable[..., Peer]) -> None:
     open_, plain, secret = random_name("com.example.open"), random_name(), random_name("com.example.secret")
     for topic in (open_, plain, secret):
         bob.subscribe(topic)
-    for topic, options in ((open_, {}), (plain, {}), (plain, {"disclose_me": True}), (secret, {})):
+    cases: list[tuple[str, dict[str, Any]]] = [(open_, {}), (plain, {}), (plain, {"disclose_me": True}), (secret, {})]
+    for topic, options in cases:
         alice.call(PUBLISH, [topic, [], {}, options])
     assert [event[3] for event in bob.events()] == [who, {}, who, {}]
 
@@ -142,14 +141,15 @@ def test_receivers_can_be_chosen(join: Callable[..., Peer]) -> None:
     topic = random_name()
     bob.subscribe(topic)
     carol.subscribe(topic)
-    for options in (
+    choices: list[dict[str, Any]] = [
         {"eligible": [bob.session]},
         {"exclude": [bob.session]},
         {"eligible_authid": ["carol"]},
         {"exclude_authid": ["carol"]},
         {"eligible_authrole": ["nobody"]},
         {"eligible": []},
-    ):
+    ]
+    for options in choices:
         alice.call(PUBLISH, [topic, [str(options)], {}, options])
     told = {"bob": [event[4][0] for event in bob.events()], "carol": [event[4][0] for event in carol.events()]}
     assert told == {

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from conftest import static_configuration, ticket_of
-from raw_wamp import Ended, Peer, RawConnection
+from raw_wamp import Peer
+from raw_websocket import Ended, RawConnection
 from redis_server import write_certificates
 from router_process import RouterProcess
 
@@ -124,7 +125,7 @@ def use(port: int, tls: ssl.SSLContext | None, serializer: str) -> None:
 
 def forms_of(text: str) -> list[bytes]:
     """A text as it stands in messages, and as a client's frame masks it, wherever in the mask it begins."""
-    from raw_wamp import MASK, unmask
+    from raw_websocket import MASK, unmask
 
     plain = text.encode()
     return [plain, *(unmask(plain, MASK[at:] + MASK[:at]) for at in range(4))]
@@ -182,8 +183,7 @@ def test_a_reader_that_does_not_read_is_cut_off(secure: RouterProcess, context: 
         secure.wait_for_log("cut off")
         assert secure.peak_rss() - before < 8 << 20
         with pytest.raises((Ended, TimeoutError, ssl.SSLError)):
-            while True:
-                slow.receive()
+            slow.closed()
 
 
 def test_the_page_comes_encrypted_as_well(secure: RouterProcess, context: ssl.SSLContext) -> None:
@@ -205,7 +205,8 @@ def test_plain_text_on_the_encrypted_port_gets_no_answer_in_clear(secure: Router
 def test_a_silent_tls_client_is_not_waited_for(certificates: Path) -> None:
     key, certificate = certificates / "server.key", certificates / "server.pem"
     endpoint = f"ssl:0:privateKey={key}:certKey={certificate}:interface=127.0.0.1"
-    with RouterProcess(
-        static_configuration(listen=[{"endpoint": endpoint}], limits={"header_seconds": 1})
-    ) as process, RawConnection(process.port) as raw:
+    with (
+        RouterProcess(static_configuration(listen=[{"endpoint": endpoint}], limits={"header_seconds": 1})) as process,
+        RawConnection(process.port) as raw,
+    ):
         assert raw.ended(4) < 3

@@ -364,7 +364,9 @@ async def test_what_nobody_thought_of_costs_a_connection_and_not_the_store(
         with pytest.raises(StoreUnavailable, match="the log says more"):
             await store.look_up("token-1")
     assert await store.look_up("token-1") is not None
-    await until(lambda: len(store._engine._idle) == 4, RECOVERY)
+    await until(lambda: all(place.connection for place in store._engine._places), RECOVERY)
+    await sleep(0.5)
+    assert len(store._engine._idle) == len(set(store._engine._idle)) == 4
     globalLogPublisher.removeObserver(events.append)
     assert "RuntimeError" in repr(events)
     assert "canary" not in repr(events)

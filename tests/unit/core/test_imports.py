@@ -100,9 +100,7 @@ def test_only_the_composition_root_names_them_all() -> None:
     composing = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
-        if len(
-            {module.split(".")[1] for module in imports_of(path) if module.startswith("wampgate.")} & set(ADAPTERS)
-        )
+        if len({module.split(".")[1] for module in imports_of(path) if module.startswith("wampgate.")} & set(ADAPTERS))
         > 1
         and path.parent.name not in ADAPTERS
     }

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from wampgate.wire.messages import Message
 
 
-
 def wait(
     inbox: Inbox,
     kind: type[Message],

@@ -111,7 +111,10 @@ def test_a_uri_is_what_the_specification_s_expression_takes_without_control_char
     assert is_uri(text) == all(
         component
         and not any(
-            character.isspace() or character == "#" or not 0x20 <= ord(character) or 0x7F <= ord(character) <= 0x9F
+            character.isspace()
+            or character == "#"
+            or not 0x20 <= ord(character)
+            or 0x7F <= ord(character) <= 0x9F
             # Lone surrogates can't be sent on.
             or 0xD800 <= ord(character) <= 0xDFFF
             for character in component
