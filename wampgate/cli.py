@@ -12,7 +12,14 @@ from wampgate import __version__
 from wampgate.config.errors import ConfigurationError
 from wampgate.config.loading import load
 from wampgate.config.model import PostgresStore
-from wampgate.stores.preparing import PreparationFailed, prepare_postgres, prepare_sqlite, statements
+from wampgate.stores.preparing import (
+    PreparationFailed,
+    prepare_postgres,
+    prepare_sqlite,
+    removal_of_triggers,
+    statements,
+    tables_that_do_not_tell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,13 +72,29 @@ def _init(configuration: Configuration, *, show: bool) -> int:
         made = prepare_postgres(store.dsn.reveal()) if isinstance(store, PostgresStore) else prepare_sqlite(store.path)
         what = f"created {', '.join(made)}" if made else "everything was there already"
         _say(f"realm {realm}: {what}")
+        if isinstance(store, PostgresStore):
+            _tell_of_silent_tables(realm, store.dsn.reveal())
     return 0
+
+
+def _tell_of_silent_tables(realm: str, dsn: str) -> None:
+    silent = tables_that_do_not_tell(dsn)
+    if silent:
+        _say(
+            f"realm {realm}: {' and '.join(silent)} will not tell of all changes, as existing tables get no triggers:"
+            " revocations are found by asking again. `wampgate init --show` shows the triggers,"
+            " docs/postgres.md explains them"
+        )
 
 
 def _show(realm: str, store: PostgresStore | SqliteStore) -> None:
     _say(f"-- realm {realm}")
-    for statement in statements("postgres" if isinstance(store, PostgresStore) else "sqlite"):
+    is_postgres = isinstance(store, PostgresStore)
+    for statement in statements("postgres" if is_postgres else "sqlite"):
         _say(f"-- {statement.explanation}\n{statement.sql};\n")
+    if is_postgres:
+        removal = removal_of_triggers().replace("\n", "\n-- ")
+        _say(f"-- To take the triggers away again:\n-- {removal}\n")
 
 
 def _say(text: str) -> None:

@@ -27,6 +27,10 @@ _LINES: Final = {
         LogLevel.info,
         "session {session} of {authid!r} lost its subscription to {uri!r} (match={match}): {because}",
     ),
+    "exceeded": (
+        LogLevel.warn,
+        "session {session} of {authid!r} from {peer} sends more than limits.{limit} ({count} refused so far)",
+    ),
     "violated": (LogLevel.info, "protocol violation by {peer}: {why}"),
 }
 

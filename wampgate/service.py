@@ -24,30 +24,35 @@ from wampgate.authorization.memberships import Memberships
 from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
 from wampgate.authorization.standing import Standing
+from wampgate.authorization.templates import TopicTemplate
 from wampgate.bridge.dialects.plain import PlainRule
 from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
 from wampgate.bridge.redis_bridge import RedisBridge
 from wampgate.config import model
+from wampgate.core.buckets import Buckets, Rates
 from wampgate.core.deadlines import Deadlines
-from wampgate.core.errors import uri
+from wampgate.core.errors import SHUTDOWN
 from wampgate.core.guesses import Guesses
 from wampgate.core.interfaces import Principal
+from wampgate.core.limits import SessionLimits
 from wampgate.core.local import LocalPublisher
 from wampgate.core.procedures import Procedures
-from wampgate.core.realm import Realm, SessionLimits
+from wampgate.core.realm import Realm
 from wampgate.core.router import Router
 from wampgate.http.site import make_site
 from wampgate.journal import Journal, odd_organization_id
 from wampgate.procedures import explain, kill, organizations, publish, refresh
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
-from wampgate.transports.port import ConnectionLimits, Port
+from wampgate.transports.port import ConnectionLimits, Port, ProxiedPort
+from wampgate.transports.proxy import TrustedProxies
 from wampgate.transports.turn import Turn
 from wampgate.transports.websocket import WebSocketListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 
+    from wampgate.config.limits import Limits
     from wampgate.core.interfaces import Authenticator
     from wampgate.stores.postgres import PostgresTokenStore
     from wampgate.stores.sqlite import SqliteTokenStore
@@ -67,9 +72,6 @@ _FAREWELL_SECONDS: Final = 3.0
 """How long a shutdown waits for the clients: a little longer than Autobahn waits for their close frames."""
 
 _FAREWELL_STEP: Final = 0.02
-
-SERVICE_RESTART: Final = 1012
-"""WebSocket close code that makes stock clients come back (RFC 6455's registry)."""
 
 Store: TypeAlias = "PostgresTokenStore | SqliteTokenStore"
 
@@ -131,8 +133,11 @@ class Wampgate(Service):
         limits = self._configuration.limits
         deadlines = Deadlines(time.monotonic)
         turn = Turn(reactor)
-        guesses = Guesses(limits.failed_logins_per_address_per_minute, deadlines.now)
-        parts = [self._realm(reactor, realm, turn, deadlines) for realm in self._configuration.realms]
+        guesses = Guesses(
+            limits.failed_logins_per_address_per_minute, deadlines.now, total=limits.failed_logins_per_minute
+        )
+        buckets = _buckets(limits, deadlines.now)
+        parts = [self._realm(reactor, realm, turn, deadlines, buckets) for realm in self._configuration.realms]
         realms = [part.realm for part in parts]
         self.router = Router(
             realms,
@@ -143,6 +148,7 @@ class Wampgate(Service):
             guesses=guesses,
             hello_seconds=limits.hello_seconds,
             join_seconds=limits.join_seconds,
+            goodbye=self._configuration.goodbye,
         )
         for part in parts:
             self._attend(part, guesses, deadlines, reactor)
@@ -165,6 +171,7 @@ class Wampgate(Service):
             joined=lambda: sum(len(realm.sessions) for realm in realms),
             header_seconds=limits.header_seconds,
             refuse_forwarded=self._demo,
+            proxies=TrustedProxies(self._configuration.trusted_proxies),
         )
         self._loop(_TICK_SECONDS, deadlines.run_due, reactor)
         self._ping(websocket, limits.ping_seconds, reactor)
@@ -174,7 +181,7 @@ class Wampgate(Service):
             await bridge.start()
         for listen in self._configuration.listen:
             endpoint: Any = serverFromString(reactor, _with_backlog(listen.endpoint))  # type: ignore[no-untyped-call]  # Twisted's
-            self.ports.append(await endpoint.listen(port))
+            self.ports.append(await endpoint.listen(ProxiedPort(port) if listen.proxy_protocol else port))
             _log.info("listening on {endpoint}", endpoint=listen.endpoint)
         if self._started is not None:
             self._started()
@@ -196,7 +203,7 @@ class Wampgate(Service):
         """Close all connections with the code that makes clients come back, and wait until they are closed."""
         for peer in list(websocket.peers):
             if peer.session is not None:
-                self.router.shut(peer.session, SERVICE_RESTART, uri.SYSTEM_SHUTDOWN)
+                self.router.shut(peer.session, SHUTDOWN.code, SHUTDOWN.reason)
         until = time.monotonic() + _FAREWELL_SECONDS
         while websocket.peers and time.monotonic() < until:
             await deferLater(reactor, _FAREWELL_STEP)
@@ -225,7 +232,9 @@ class Wampgate(Service):
 
     # --- one realm ---
 
-    def _realm(self, reactor: Any, realm: model.Realm, turn: Turn, deadlines: Deadlines) -> _RealmParts:
+    def _realm(
+        self, reactor: Any, realm: model.Realm, turn: Turn, deadlines: Deadlines, buckets: Buckets
+    ) -> _RealmParts:
         store = None if realm.store is None else _store(reactor, realm.store)
         if store is not None:
             self._stores.append(store)
@@ -235,6 +244,7 @@ class Wampgate(Service):
             Rules([*_rules(realm.authorization), *_bridge_grants(rules_by_bridge)]),
             memberships,
             root=realm.authorization.organization,
+            templates=_templates(realm.authorization),
             require_organization=realm.authentication.ticket is not None
             and realm.authentication.ticket.require_organization,
         )
@@ -246,6 +256,7 @@ class Wampgate(Service):
             authenticators=_authenticators(realm.authentication, store, deadlines),
             record=self._journal,
             limits=_session_limits(self._configuration.limits),
+            buckets=buckets,
         )
         for bridge, rules in rules_by_bridge.items():
             self._bridges.append(_bridge(reactor, bridge, rules, made))
@@ -350,6 +361,13 @@ def _authenticators(
     return authenticators
 
 
+def _templates(authorization: model.Authorization) -> list[TopicTemplate]:
+    return [
+        TopicTemplate.parse(topic.topic, below=topic.below, role=topic.role, actions=topic.actions)
+        for topic in authorization.topics
+    ]
+
+
 def _rules(authorization: model.Authorization) -> list[Rule]:
     return [
         Rule(
@@ -410,12 +428,36 @@ def _bridge_grants(
                 )
 
 
-def _session_limits(limits: model.Limits) -> SessionLimits:
+def _session_limits(limits: Limits) -> SessionLimits:
     return SessionLimits(
         inbox=limits.inbox_messages,
         subscriptions=limits.subscriptions_per_session,
         registrations=limits.registrations_per_session,
         calls=limits.calls_per_session,
+        excess=limits.excess_messages_per_session,
+        sessions_per_authid=limits.sessions_per_authid,
+    )
+
+
+def _buckets(limits: Limits, now: Callable[[], float]) -> Buckets:
+    return Buckets(
+        session=Rates(
+            limits.subscribes_per_second_per_session,
+            limits.publishes_per_second_per_session,
+            limits.calls_per_second_per_session,
+        ),
+        authid=Rates(
+            limits.subscribes_per_second_per_authid,
+            limits.publishes_per_second_per_authid,
+            limits.calls_per_second_per_authid,
+        ),
+        address=Rates(
+            limits.subscribes_per_second_per_address,
+            limits.publishes_per_second_per_address,
+            limits.calls_per_second_per_address,
+        ),
+        burst_seconds=limits.burst_seconds,
+        now=now,
     )
 
 

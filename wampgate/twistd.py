@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -74,6 +75,7 @@ def makeService(options: Options) -> IService:  # noqa: N802 - Twisted's name
     """The service that the options describe."""
     from wampgate.service import Wampgate  # noqa: PLC0415 - after the options: errors in them show at once
 
+    _count_monotonically()
     tokens = options["tokens"]
     service: Any = Wampgate(
         options["configuration"],
@@ -82,6 +84,16 @@ def makeService(options: Options) -> IService:  # noqa: N802 - Twisted's name
         started=None if tokens is None else lambda: _show(service, tokens),
     )
     return service  # type: ignore[no-any-return]  # it is one
+
+
+def _count_monotonically() -> None:
+    """Let the reactor's timers run by the monotonic clock: Twisted's default jumps when the wall clock does."""
+    from twisted.internet import reactor  # noqa: PLC0415 - twistd has installed it by now
+
+    running: Any = reactor
+    # A timer that was set by the other clock would be lost; none is, before the application starts.
+    if not running.getDelayedCalls():
+        running.seconds = time.monotonic
 
 
 def _refuse_demo(path: Path) -> None:

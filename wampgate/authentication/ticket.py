@@ -1,9 +1,13 @@
-"""The authmethod ``ticket``: a token from the store or a static principal's secret ("Ticket-based Authentication")."""
+"""The authmethod ``ticket``: a token of the store, a signed one, or a principal's ("Ticket-based Authentication").
+
+The token comes in AUTHENTICATE, as the specification has it, or has come before
+HELLO with the HTTP request; then nothing more needs to be asked.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +17,8 @@ from wampgate.core.interfaces import Challenge, Principal, Ticket
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from wampgate.core.interfaces import Connection, TokenStore
+    from wampgate.authentication.signed import Signed, SignedTokens
+    from wampgate.core.interfaces import Connection, Query, TokenStore
     from wampgate.wire.messages import HelloDetails
 
 
@@ -46,14 +51,21 @@ class TicketAuthenticator:
         store: TokenStore | None = None,
         role: str = "member",
         now: Callable[[], float],
+        signed: SignedTokens | None = None,
+        jti_in_store: bool = False,
+        query_string: bool = False,
     ) -> None:
         """Made for one realm.
 
         Args:
             principals: the static principals.
-            store: where tokens are looked up that are no static principal's.
-            role: the authrole of the store's users.
+            store: where tokens are looked up that are neither a static principal's nor signed.
+            role: the authrole of users, the store's and those of signed tokens.
             now: the router's monotonic clock, in seconds.
+            signed: reads signed tokens; None if there are none.
+            jti_in_store: whether the store knows the names of signed tokens instead of tokens: then
+                a signed one is good only while its row is, and a bare name opens nothing.
+            query_string: whether a token may come in the query string of the HTTP request.
         """
         # A look-up by hash tells a guesser nothing by its timing.
         self._principals_by_hash = {principal.ticket_sha256: principal for principal in principals}
@@ -61,9 +73,26 @@ class TicketAuthenticator:
         self._store = store
         self._role = role
         self._now = now
+        self._signed = signed
+        self._jti_in_store = jti_in_store
+        self._query_string = query_string
 
-    async def hello(self, details: HelloDetails, connection: Connection) -> Challenge | Principal:  # noqa: ARG002 - the interface's
-        """See :meth:`wampgate.core.interfaces.Authenticator.hello`."""
+    async def hello(self, details: HelloDetails, connection: Connection) -> Challenge | Principal:
+        """See :meth:`wampgate.core.interfaces.Authenticator.hello`.
+
+        Raises:
+            JoinRefused: the HTTP request's token is not accepted, or lacks what belongs to it.
+            StoreUnavailable: the store can't say now.
+        """
+        query = connection.query if self._query_string else None
+        if connection.bearer is not None:
+            principal = await self._judge(details.authid, connection.bearer.reveal())
+            return _with_organization(principal, query, details)
+        if query and query.token is not None and _names_organization(query, details):
+            principal = await self._judge(details.authid, query.token.reveal())
+            return _with_organization(principal, query, details)
+        if query or (connection.query is not None and not details.authmethods):
+            raise _missing(query, details)
         return Challenge("ticket")
 
     async def authenticate(
@@ -79,35 +108,74 @@ class TicketAuthenticator:
             JoinRefused: the ticket is missing or not accepted.
             StoreUnavailable: the store can't say now.
         """
-        if not signature:
-            raise JoinRefused(uri.AUTHENTICATION_REQUIRED, "a token is required to join this realm")
-        ticket_hash = sha256(signature.encode()).hexdigest()
+        return await self._judge(details.authid, signature)
+
+    async def _judge(self, authid: str | None, ticket: str) -> Principal:
+        if not ticket:
+            raise JoinRefused(uri.AUTHENTICATION_REQUIRED, _REQUIRED)
+        # Half of a surrogate pair is in nobody's ticket, but it is no reason to stumble.
+        ticket_hash = sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
         static = self._principals_by_hash.get(ticket_hash)
         if static is not None:
-            _check_authid(details.authid, static.authid)
+            _check_authid(authid, static.authid)
             return Principal(static.authid, static.authrole, "ticket", "static", token_id=ticket_hash)
-        return await self._user(details.authid, signature, ticket_hash)
-
-    async def _user(self, authid: str | None, ticket: str, ticket_hash: str) -> Principal:
-        token = await self._store.look_up(ticket) if self._store is not None else None
-        if token is None:
-            raise _denied("unknown token")
-        if not token.seconds_left > 0:  # so that NaN is refused too
-            raise _denied(f"expired token of user {token.user!r}")
-        _check_authid(authid, token.user)
-        if token.user in self._reserved:
-            raise _denied(f"user id {token.user!r} is a static principal's authid")
-        expires = None if math.isinf(token.seconds_left) else self._now() + token.seconds_left
+        if self._signed is not None and self._signed.recognizes(ticket):
+            return await self._signed_user(authid, await self._signed.verify(ticket), ticket_hash)
+        if self._jti_in_store:
+            raise _denied("no signed token")
+        user, seconds_left = await self._look_up(ticket)
+        self._check_user(authid, user)
         return Principal(
-            token.user,
+            user,
             self._role,
             "ticket",
             "store",
-            user=token.user,
-            expires=expires,
+            user=user,
+            expires=self._end(seconds_left),
             token_id=ticket_hash,
             ticket=Ticket(ticket),
         )
+
+    async def _signed_user(self, authid: str | None, signed: Signed, ticket_hash: str) -> Principal:
+        self._check_user(authid, signed.user)
+        seconds_left, known_by = signed.seconds_left, None
+        if self._jti_in_store:
+            if signed.issued.id is None:
+                raise _denied("the token has no jti to look for in the store")
+            user, row_left = await self._look_up(signed.issued.id)
+            # The store knows best: a client's own token may say the client's id where a user's id is expected.
+            if user != signed.user:
+                raise _denied(f"a token of {signed.user!r}, which the store has as one of {user!r}")
+            seconds_left, known_by = min(seconds_left, row_left), Ticket(signed.issued.id)
+        return Principal(
+            signed.user,
+            self._role,
+            "ticket",
+            "jwt",
+            user=signed.user if signed.organizations is None else None,
+            expires=self._end(seconds_left),
+            token_id=ticket_hash,
+            ticket=known_by,
+            organizations=signed.organizations,
+            issued=signed.issued,
+        )
+
+    async def _look_up(self, token: str) -> tuple[str, float]:
+        """Whose the store says a token is, and the seconds that it has left."""
+        row = await self._store.look_up(token) if self._store is not None else None
+        if row is None:
+            raise _denied("unknown token")
+        if not row.seconds_left > 0:  # so that NaN is refused too
+            raise _denied(f"expired token of user {row.user!r}")
+        return row.user, row.seconds_left
+
+    def _check_user(self, authid: str | None, user: str) -> None:
+        _check_authid(authid, user)
+        if user in self._reserved:
+            raise _denied(f"user id {user!r} is a static principal's authid")
+
+    def _end(self, seconds_left: float) -> float | None:
+        return None if math.isinf(seconds_left) else self._now() + seconds_left
 
 
 def _check_authid(asked: str | None, actual: str) -> None:
@@ -117,3 +185,40 @@ def _check_authid(asked: str | None, actual: str) -> None:
 
 def _denied(log: str) -> JoinRefused:
     return JoinRefused(uri.AUTHENTICATION_DENIED, "the token is not accepted", log)
+
+
+# --- what comes in the query string ---
+
+
+def _names_organization(query: Query, details: HelloDetails) -> bool:
+    return query.organization is not None or (details.authextra or {}).get("organization") is not None
+
+
+def _missing(query: Query | None, details: HelloDetails) -> JoinRefused:
+    """The refusal that names what has to be in the query string, where something may be there at all."""
+    if query is None:
+        return JoinRefused(uri.AUTHENTICATION_REQUIRED, _REQUIRED)
+    missing = [] if query.token is not None else ["token is missing"]
+    if not _names_organization(query, details):
+        missing.append("organizationId is missing")
+    error = uri.AUTHENTICATION_REQUIRED if query.token is None else uri.ORGANIZATION_REQUIRED
+    return JoinRefused(error, "; ".join(missing))
+
+
+def _with_organization(principal: Principal, query: Query | None, details: HelloDetails) -> Principal:
+    """The principal, with the organization that the query string names.
+
+    Raises:
+        JoinRefused: HELLO names another one.
+    """
+    if query is None or query.organization is None:
+        return principal
+    in_hello = (details.authextra or {}).get("organization")
+    if in_hello is not None and str(in_hello) != query.organization:
+        raise JoinRefused(
+            uri.INVALID_ARGUMENT, "organizationId in the query string and authextra.organization in HELLO differ"
+        )
+    return replace(principal, organization=query.organization)
+
+
+_REQUIRED: Final = "a token is required to join this realm"

@@ -10,7 +10,7 @@ from wampgate.core.errors import StoreUnavailable
 from wampgate.core.uri import is_organization_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 
     from wampgate.core.interfaces import Membership, TokenStore
 
@@ -23,10 +23,20 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Organizations:
-    """A user's organizations at one moment; only ids that can stand in a topic."""
+    """A user's organizations at one moment; only ids that can stand in a topic.
 
-    ids: frozenset[str]
+    Attributes:
+        roles_by_id: the user's role in each; empty if the store keeps none.
+        until: how long this holds, by the router's monotonic clock.
+    """
+
+    roles_by_id: Mapping[str, str]
     until: float
+
+    @property
+    def ids(self) -> Collection[str]:
+        """The organizations' ids."""
+        return self.roles_by_id.keys()
 
 
 class _Question:
@@ -117,13 +127,13 @@ class Memberships:
 
     def learn(self, user: str, memberships: Iterable[Membership], asked: float) -> Organizations:
         """Take what the store said of a user; the answer is as old as the question."""
-        ids = set()
+        roles_by_id = {}
         for membership in memberships:
             if is_organization_id(membership.organization):
-                ids.add(membership.organization)
+                roles_by_id[membership.organization] = membership.role
             else:
                 self._odd_id(user, membership.organization)
-        organizations = Organizations(frozenset(ids), asked + self._seconds)
+        organizations = Organizations(roles_by_id, asked + self._seconds)
         if len(self._organizations_by_user) >= self._forget_at:
             self._forget()
         self._organizations_by_user[user] = organizations

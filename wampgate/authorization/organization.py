@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from wampgate.authorization.templates import Templates, TopicTemplate
 from wampgate.core.decisions import Decision, Pending
 from wampgate.core.errors import JoinRefused, uri
-from wampgate.core.uri import is_organization_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from wampgate.authorization.memberships import Memberships, Organizations
     from wampgate.authorization.rules import Rules
+    from wampgate.authorization.templates import Needed
     from wampgate.core.decisions import Action
     from wampgate.core.interfaces import Principal
     from wampgate.wire.messages import Match
@@ -36,6 +37,7 @@ class OrganizationAuthorizer:
         rules: the realm's static rules; where one speaks, it decides.
         memberships: None in a realm without users.
         root: the first components of the organizations' topics; None if there are no such topics.
+        templates: more topics that belong to users and organizations.
         require_organization: whether a user has to name an organization in HELLO.
     """
 
@@ -45,11 +47,13 @@ class OrganizationAuthorizer:
         memberships: Memberships | None,
         *,
         root: str | None = "organization",
+        templates: Sequence[TopicTemplate] = (),
         require_organization: bool = False,
     ) -> None:
         self._rules = rules
         self._memberships = memberships
-        self._beginning = None if root is None else root + "."
+        organizations = [] if root is None else [TopicTemplate.parse(f"{root}.{{organization}}", below=True)]
+        self._templates = Templates([*organizations, *templates])
         self._require_organization = require_organization
 
     # --- what a session may do ---
@@ -59,28 +63,19 @@ class OrganizationAuthorizer:
         decision = self._rules.decide(who.authrole, action, subject, match)
         if decision is not None:
             return decision
-        if action != "subscribe" or who.user is None or self._memberships is None:
+        if who.user is None or self._memberships is None:
             return _NO_RULE
-        organization = self._organization(subject, match)
-        if organization is None:
+        needed = self._templates.needs(who, action, subject, match)
+        if needed is None:
             return _NO_RULE
+        if not needed:
+            return _OWN_TOPIC
         organizations = self._memberships.known(who.user)
         if organizations is not None:
-            return _decide(organizations, organization)
+            return _decide(organizations, needed)
         later: Pending[Decision] = Pending()
-        self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, organization)))
+        self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, needed)))
         return later
-
-    def _organization(self, subject: str, match: Match) -> str | None:
-        """The one organization whose topics a subject can't leave; None if there is none."""
-        if self._beginning is None or not subject.startswith(self._beginning):
-            return None
-        organization, dot, _ = subject[len(self._beginning) :].partition(".")
-        if match == "prefix" and not dot:
-            # Cut within the id: other ids begin like this one.
-            return None
-        # An empty component is a wildcard, and no id.
-        return organization if is_organization_id(organization) else None
 
     # --- whether it may join ---
 
@@ -115,12 +110,16 @@ class OrganizationAuthorizer:
         return told
 
 
-def _decide(organizations: Organizations | None, organization: str) -> Decision:
+def _decide(organizations: Organizations | None, needed: Sequence[Needed]) -> Decision:
     if organizations is None:
         return _UNDECIDED
-    if organization in organizations.ids:
-        return Decision(True, f"member of {organization}")
-    return Decision(False, f"not a member of {organization}")
+    for need in needed:
+        role = organizations.roles_by_id.get(need.organization)
+        if role is None:
+            return Decision(False, f"not a member of {need.organization}")
+        if need.role is not None and need.role != role:
+            return Decision(False, f"not a member of {need.organization} in the role {need.role}")
+    return Decision(True, f"member of {needed[0].organization}")
 
 
 def _not_a_member(who: Principal, organization: object) -> JoinRefused:
@@ -131,5 +130,6 @@ def _not_a_member(who: Principal, organization: object) -> JoinRefused:
     )
 
 
+_OWN_TOPIC: Final = Decision(True, "the user's own topic")
 _NO_RULE: Final = Decision(False, "no rule allows it")
 _UNDECIDED: Final = Decision(False, "the memberships could not be read", failed=True)

@@ -60,7 +60,7 @@ class Standing:
         self._memberships = memberships
         self._now = now
         self._run = run
-        self._ids_by_user: dict[str, frozenset[str]] = {}
+        self._roles_by_user: dict[str, Mapping[str, str]] = {}
         self._changes: deque[tuple[float, Change]] = deque(maxlen=_REMEMBERED)
         self._sweeping = False
         self._again = False
@@ -74,15 +74,15 @@ class Standing:
         if user is None:
             return
         known = self._memberships.known(user)
-        if user not in self._ids_by_user:
-            self._ids_by_user[user] = frozenset() if known is None else known.ids
+        if user not in self._roles_by_user:
+            self._roles_by_user[user] = {} if known is None else known.roles_by_id
         if known is None or self._changed_since(since, user):
             self._run(self.check([session]))
 
     def belongs(self, session: Session, organization: str) -> bool:
         """Whether a session's user belonged to an organization when the store was asked last."""
         user = session.principal.user
-        return user is not None and organization in self._ids_by_user.get(user, ())
+        return user is not None and organization in self._roles_by_user.get(user, ())
 
     def _changed_since(self, since: float, user: str) -> bool:
         return any(when >= since and (change.everything or user in change.users) for when, change in self._changes)
@@ -91,7 +91,7 @@ class Standing:
         """A session left."""
         user = session.principal.user
         if user is not None and user not in self._realm.sessions_by_user:
-            self._ids_by_user.pop(user, None)
+            self._roles_by_user.pop(user, None)
 
     def changed(self, change: Change) -> None:
         """The store told of a change."""
@@ -157,21 +157,21 @@ class Standing:
 
     def _apply_memberships(self, user: str, memberships: Iterable[Membership], asked: float) -> None:
         organizations = self._memberships.learn(user, memberships, asked)
-        before = self._ids_by_user.get(user)
-        if before is None or before == organizations.ids:
+        before = self._roles_by_user.get(user)
+        if before is None or before == organizations.roles_by_id:
             return
-        self._ids_by_user[user] = organizations.ids
+        self._roles_by_user[user] = organizations.roles_by_id
         told = _told(before, organizations)
         for session in list(self._realm.sessions_by_user.get(user, ())):
             self._realm.reconsider(session)
             self._realm.tell(session, ORGANIZATIONS_CHANGED, told)
 
 
-def _told(before: frozenset[str], organizations: Organizations) -> dict[str, Any]:
-    ids = organizations.ids
+def _told(before: Mapping[str, str], organizations: Organizations) -> dict[str, Any]:
+    now = organizations.roles_by_id
     return {
-        "organizations": sorted(ids)[:TOLD],
-        "organization_count": len(ids),
-        "added": sorted(ids - before)[:TOLD],
-        "removed": sorted(before - ids)[:TOLD],
+        "organizations": sorted(now)[:TOLD],
+        "organization_count": len(now),
+        "added": sorted(now.keys() - before.keys())[:TOLD],
+        "removed": sorted(before.keys() - now.keys())[:TOLD],
     }

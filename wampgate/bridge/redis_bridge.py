@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from wampgate.bridge.decoding import MAX_SIZE
-from wampgate.bridge.redis_source import RedisSource, trust_root_of
+from wampgate.bridge.redis_source import RedisSource
 from wampgate.bridge.redis_url import parse_redis_url
 from wampgate.bridge.rules import BridgedEvent, Dropped, Undecodable
 from wampgate.core.errors import RequestRefused
+from wampgate.tls import trust_root_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

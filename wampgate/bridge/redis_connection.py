@@ -13,15 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import txredisapi
-from OpenSSL import SSL
-from service_identity import CertificateError, VerificationError
-from service_identity.pyopenssl import verify_hostname, verify_ip_address
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Factory
-from zope.interface import implementer
+
+from wampgate.tls import why_tls_failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +53,10 @@ _AUTHENTICATION_HINT: Final = {
 }
 
 
-_OTHER_HOST: Final = "its certificate is not for the host in the URL (as a subjectAltName)"
-
-
 class RedisRefused(Exception):
     """Redis answered a command with an error. Its text holds no secret."""
 
 
-@implementer(IHandshakeListener)
 class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredisapi ships no types
     """A subscriber's connection.
 
@@ -82,8 +74,6 @@ class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredi
         self._reason = ""
         self._open = False
         self._closed: list[Deferred[str]] = []
-        self._shaken = False
-        self._handshakes: list[Deferred[None]] = []
         self._names: Sequence[str] = ()
 
     async def subscribe(self, address: RedisAddress, channels: Sequence[str], patterns: Sequence[str]) -> None:
@@ -94,35 +84,10 @@ class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredi
             txredisapi.ConnectionError: the connection was lost meanwhile.
         """
         self._names = (*channels, *patterns)
-        if address.tls:
-            await self._handshake()
-            self._identify(address.host)
         if address.password is not None:
             await self._authenticate(address.username, address.password)
         await self._confirmed("SUBSCRIBE", channels)
         await self._confirmed("PSUBSCRIBE", patterns)
-
-    def _handshake(self) -> Deferred[None]:
-        shaken: Deferred[None] = Deferred()
-        if self._shaken or not self._open:
-            shaken.callback(None)
-        else:
-            self._handshakes.append(shaken)
-        return shaken
-
-    def _identify(self, host: str) -> None:
-        """Refuse a certificate that is not for this host.
-
-        Twisted has done so already, but (as of 26.10) lets a certificate pass that
-        names no host at all: any that the same authority made, for whatever use.
-        """
-        if not self._open:
-            return
-        verify = verify_ip_address if isIPAddress(host) or isIPv6Address(host) else verify_hostname
-        try:
-            verify(self.transport.getHandle(), host)
-        except (VerificationError, CertificateError):
-            raise RedisRefused(_OTHER_HOST) from None
 
     async def _authenticate(self, username: str | None, password: str) -> None:
         try:
@@ -173,16 +138,6 @@ class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredi
         """See twisted.internet.protocol. txredisapi's would authenticate here, and log what it is told."""
         self._open = True
 
-    def handshakeCompleted(self) -> None:  # noqa: N802 - Twisted's name
-        """See twisted.internet.interfaces.IHandshakeListener."""
-        self._shaken = True
-        self._release_handshakes()
-
-    def _release_handshakes(self) -> None:
-        handshakes, self._handshakes = self._handshakes, []
-        for waiting in handshakes:
-            waiting.callback(None)
-
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:  # noqa: N802 - Twisted's name
         """See twisted.internet.protocol."""
         self.heard = True
@@ -219,7 +174,6 @@ class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredi
         self._open = False
         self._reason = self._reason or _reason(why)
         super().connectionLost(why)
-        self._release_handshakes()
         closed, self._closed = self._closed, []
         for waiting in closed:
             waiting.callback(self._reason)
@@ -243,12 +197,7 @@ def _reason(why: Failure) -> str:
     error = why.value
     if isinstance(error, ConnectionDone):
         return "it closed the connection"
-    if isinstance(error, VerificationError):
-        return _OTHER_HOST
-    if isinstance(error, SSL.Error):
-        errors = error.args[0] if error.args else ()
-        return "TLS failed: " + (", ".join(str(entry[-1]) for entry in errors) or "it hung up")
-    return _shown(why.getErrorMessage())
+    return why_tls_failed(error) or _shown(why.getErrorMessage())
 
 
 def _shown(text: str) -> str:

@@ -8,17 +8,15 @@ meanwhile is lost, as is the way of Redis pub/sub; ``ready`` tells when.
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from OpenSSL import crypto
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from wampgate.bridge.redis_connection import OneConnection, RedisConnection, RedisRefused
+from wampgate.tls import ClientTls
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from wampgate.bridge.redis_connection import Received
     from wampgate.bridge.redis_url import RedisAddress
     from wampgate.bridge.rules import RedisSubscription
+    from wampgate.tls import TrustRoot
 
 
 class Endpoint(Protocol):
@@ -39,13 +38,8 @@ class Endpoint(Protocol):
         """Connect a protocol of the factory's; fires with it."""
 
 
-TrustRoot = Any
-"""Certificates to trust, as Twisted takes them (its ``IOpenSSLTrustRoot``)."""
-
 HANDSHAKE_SECONDS: Final = 2.0
 """How long connecting may take, and then TLS, authentication and subscribing together."""
-
-_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 
 FIRST_DELAY: Final = 0.1
 MAX_DELAY: Final = 1.0
@@ -241,35 +235,14 @@ def delay_after(failures: int) -> float:
     return longest * spread
 
 
-def trust_root_of(ca_file: str | None) -> TrustRoot:
-    """The certificates to trust: those of a PEM file, or the platform's if there is none.
-
-    Raises:
-        ValueError: the file can't be read or holds no certificate.
-    """
-    if ca_file is None:
-        return platformTrust()  # type: ignore[no-untyped-call]  # Twisted has not typed it
-    try:
-        blocks = Path(ca_file).read_bytes().split(_BEGIN)[1:]
-        certificates = [Certificate.loadPEM(_BEGIN + block) for block in blocks]
-    except (OSError, crypto.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else "a certificate in it is broken"
-        raise ValueError(f"ca_file {ca_file!r} can't be read: {reason}; name a file of PEM certificates") from None
-    if not certificates:
-        raise ValueError(f"ca_file {ca_file!r} holds no certificate; name a file of PEM certificates")
-    return trustRootFromCertificates(certificates)  # type: ignore[no-untyped-call]  # Twisted has not typed it
-
-
 def _endpoint(reactor: ReactorBase, address: RedisAddress, trust_root: TrustRoot) -> Endpoint:
     # Any: Twisted's endpoints are such by zope.interface only.
     endpoint: Any = HostnameEndpoint(reactor, address.host, address.port, timeout=HANDSHAKE_SECONDS)
     if not address.tls:
         return endpoint  # type: ignore[no-any-return]  # as above
     try:
-        options = optionsForClientTLS(address.host, trustRoot=trust_root)
-    except UnicodeError:
-        raise ValueError(
-            f"{address}: no certificate can be for this host; with rediss:// use a name of letters, digits and hyphens"
-        ) from None
+        options: Any = ClientTls(address.host, trust_root)
+    except ValueError as error:
+        raise ValueError(f"{address}: {error}") from None
     wrapped: Any = wrapClientTLS(options, endpoint)
     return wrapped  # type: ignore[no-any-return]  # as above

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv6Address, ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -56,6 +56,19 @@ def is_endpoint(text: str) -> bool:
         return True
     named = (argument.removeprefix("port=") for argument in arguments if argument.startswith("port="))
     return _is_port(next(named, arguments[0]), least=0)
+
+
+def is_proxy(text: str) -> bool:
+    """Whether a text names peers that may be proxies: an address, a network without host bits, or ``unix``."""
+    try:
+        return text == "unix" or bool(ip_network(text))
+    except ValueError:
+        return False
+
+
+def endpoint_kind(endpoint: str) -> str:
+    """The first word of a Twisted server endpoint, such as ``tcp``, ``ssl`` or ``unix``."""
+    return _UNESCAPED_COLON.split(endpoint)[0]
 
 
 def is_redis_url(text: str) -> bool:

@@ -17,18 +17,18 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from msgspec import Meta
 
+from wampgate.config.formats import endpoint_kind
+from wampgate.config.limits import Limits
 from wampgate.config.section import Check, Section, Unique
-from wampgate.config.templates import missing_variables
+from wampgate.config.templates import missing_variables, variables
 from wampgate.config.values import (
     AuthId,
     BridgeName,
     CacheSeconds,
     CaFile,
-    Count,
-    CountOrNone,
     Endpoint,
+    Farewell,
     Host,
-    MessageBytes,
     OrganizationRoot,
     Origin,
     PayloadFormat,
@@ -37,7 +37,7 @@ from wampgate.config.values import (
     PostgresMembershipQuery,
     PostgresTimeZone,
     PostgresTokenQuery,
-    QueueBytes,
+    Proxy,
     RealmName,
     RedisUrl,
     Role,
@@ -67,58 +67,27 @@ class Listen(Section, frozen=True, kw_only=True):
         endpoint: a Twisted server endpoint: ``tcp:``, ``ssl:``, ``unix:``,
             ``systemd:`` and what else is installed. Paths in it are relative to
             the working directory.
-    """
-
-    endpoint: Endpoint
-
-
-class Limits(Section, frozen=True, kw_only=True):
-    """How much one client may use, and all together. ``docs/limits.md`` says what happens beyond.
-
-    Attributes:
-        message_bytes: the longest message, in bytes, after reassembly and inflation.
-        connections: open connections in all.
-        connections_per_address: open connections from one address; 0 for no limit.
-        unauthenticated_connections: connections that have not joined yet.
-        header_seconds: for the whole HTTP header, from the connection's first moment.
-        hello_seconds: from the WebSocket's opening to HELLO.
-        join_seconds: from the WebSocket's opening to WELCOME.
-        outbox_bytes: what may wait for one session's socket.
-        stalled_seconds: how long a socket may take nothing while something waits for it.
-        inbox_messages: messages of one session that may wait for a decision.
-        subscriptions_per_session: subscriptions that one session holds.
-        registrations_per_session: registrations that one session holds.
-        calls_per_session: calls of one session that are not answered yet.
-        fragments_per_message: WebSocket fragments of one message.
-        ping_seconds: between the pings on a connection; one that was silent since the last ping is dropped.
-        failed_logins_per_address_per_minute: tokens that were not accepted.
+        proxy_protocol: whether a trusted proxy stands before it that begins each
+            connection with a PROXY protocol header (version 1 or 2).
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
         Check(
-            "outbox_bytes",
-            ("outbox_bytes", "message_bytes"),
-            "at least message_bytes, or no reader could take the longest message",
-            lambda outbox, message: None if outbox >= message else f"{outbox}, with message_bytes {message}",
+            "proxy_protocol",
+            ("endpoint", "proxy_protocol"),
+            "false with an ssl: endpoint, where the PROXY protocol header would come before TLS",
+            lambda endpoint, proxied: "true" if proxied and endpoint_kind(endpoint) == "ssl" else None,
+        ),
+        Check(
+            "endpoint",
+            ("endpoint",),
+            "an endpoint without haproxy:, which believes everyone; set proxy_protocol beside the endpoint itself",
+            lambda endpoint: "haproxy:" if endpoint_kind(endpoint) == "haproxy" else None,
         ),
     )
 
-    message_bytes: MessageBytes = 2**20
-    connections: Count = 20_000
-    connections_per_address: CountOrNone = 1_000
-    unauthenticated_connections: Count = 2_000
-    header_seconds: Seconds = 5.0
-    hello_seconds: Seconds = 5.0
-    join_seconds: Seconds = 10.0
-    outbox_bytes: QueueBytes = 2**20
-    stalled_seconds: Seconds = 10.0
-    inbox_messages: Count = 128
-    subscriptions_per_session: Count = 1_000
-    registrations_per_session: Count = 1_000
-    calls_per_session: Count = 1_000
-    fragments_per_message: Count = 1_024
-    ping_seconds: Seconds = 30.0
-    failed_logins_per_address_per_minute: Count = 50
+    endpoint: Endpoint
+    proxy_protocol: bool = False
 
 
 class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="postgres"):
@@ -324,6 +293,38 @@ Rules = Annotated[
 ]
 
 
+def _strange_variables(topic: str) -> str | None:
+    """A template's variables other than the two that are known here; None if there are no others."""
+    others = [name for name in variables(topic) or () if name not in ("user", "organization")]
+    return ", ".join(f"{{{name}}}" for name in others) or None
+
+
+class Topic(Section, frozen=True, kw_only=True):
+    """Topics that belong to a user or to an organization; the most specific one that covers a request decides.
+
+    Attributes:
+        topic: the template: ``{user}`` is the session's own user id,
+            ``{organization}`` any organization that the user belongs to.
+        below: whether all topics below it are meant too.
+        role: the membership role that it takes; null for any member.
+        actions: what the user may do there.
+    """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check("topic", ("topic",), "no variables but {user} and {organization}", _strange_variables),
+    )
+
+    topic: TopicTemplate
+    below: bool = True
+    role: str | None = None
+    actions: Annotated[tuple[Action, ...], Meta(min_length=1, description="a list of at least one action")] = (
+        "subscribe",
+    )
+
+
+Topics = Annotated[tuple[Topic, ...], Meta(description="a list of topics", extra={"unique": Unique(("topic", "role"))})]
+
+
 class Authorization(Section, frozen=True, kw_only=True):
     """What sessions of a realm may do.
 
@@ -331,6 +332,8 @@ class Authorization(Section, frozen=True, kw_only=True):
         organization: the first components of organizations' topics. A member of 7
             may subscribe to ``organization.7`` and to what is below it; null
             switches that off.
+        topics: more topics that belong to users and organizations. One that needs a
+            role also restricts every pattern that reaches into it.
         cache_seconds: how long a decision that asked the store is kept.
         sweep_seconds: how often the store is asked for all who are here, whatever
             it has told; what a lost notification costs at most.
@@ -338,6 +341,7 @@ class Authorization(Section, frozen=True, kw_only=True):
     """
 
     organization: OrganizationRoot | None = "organization"
+    topics: Topics = ()
     cache_seconds: CacheSeconds = 5.0
     sweep_seconds: Seconds = 60.0
     rules: Rules = ()
@@ -461,6 +465,16 @@ DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
 """Loopback only: what is to be seen from elsewhere has to be said."""
 
 
+def _untrusting(listen: tuple[Listen, ...], proxies: tuple[str, ...]) -> str | None:
+    """Which listener could take no connection at all; None if there is none."""
+    for index, listener in enumerate(listen):
+        kind = endpoint_kind(listener.endpoint)
+        fitting = [proxy for proxy in proxies if kind not in ("tcp", "unix") or (kind == "unix") == (proxy == "unix")]
+        if listener.proxy_protocol and not fitting:
+            return f"none that could speak it to listen[{index}]"
+    return None
+
+
 class Configuration(Section, frozen=True, kw_only=True):
     """router.json as a whole.
 
@@ -469,9 +483,22 @@ class Configuration(Section, frozen=True, kw_only=True):
         hosts: names, beside those of loopback, under which browsers may reach the
             router; without a port any port will do.
         origins: origins, beside the router's own, whose pages may connect.
+        trusted_proxies: who is believed about those behind it (X-Forwarded-For, X-Forwarded-Proto, PROXY
+            protocol): addresses, networks, and ``unix`` for whoever comes through a Unix socket.
+        goodbye: which ends are told by GOODBYE or ABORT, after which stock clients stay away: ``auto`` for
+            those that no retry can cure; the others are close codes. ``docs/close-reasons.md``.
         limits: what protects the router and its clients from one another.
         realms: at least one.
     """
+
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "trusted_proxies",
+            ("listen", "trusted_proxies"),
+            "the addresses of the proxies that speak the PROXY protocol to a listener with proxy_protocol",
+            _untrusting,
+        ),
+    )
 
     listen: Annotated[
         tuple[Listen, ...],
@@ -483,6 +510,8 @@ class Configuration(Section, frozen=True, kw_only=True):
     ] = (Listen(endpoint=DEFAULT_ENDPOINT),)
     hosts: Annotated[tuple[Host, ...], Meta(description="a list of host names")] = ()
     origins: Annotated[tuple[Origin, ...], Meta(description="a list of origins")] = ()
+    trusted_proxies: Annotated[tuple[Proxy, ...], Meta(description="a list of addresses and networks")] = ()
+    goodbye: Farewell = "auto"
     limits: Limits = Limits()
     realms: Annotated[
         tuple[Realm, ...],

@@ -16,6 +16,7 @@ from wampgate.core.uri import is_reserved, is_uri
 # Numbers.
 Count = Annotated[int, Meta(ge=1, le=10_000_000, description="a whole number from 1 to 10000000")]
 CountOrNone = Annotated[int, Meta(ge=0, le=10_000_000, description="a whole number from 0 (no limit) to 10000000")]
+Rate = Annotated[float, Meta(ge=0, le=1e6, description="a number a second from 0 (no limit) to 1000000")]
 MessageBytes = Annotated[int, Meta(ge=1, le=2**24, description="a number of bytes from 1 to 16777216")]
 QueueBytes = Annotated[int, Meta(ge=1, le=2**30, description="a number of bytes from 1 to 1073741824")]
 Seconds = Annotated[float, Meta(gt=0, le=3600, description="a number of seconds over 0, at most 3600")]
@@ -46,6 +47,13 @@ Origin = Annotated[
             " the port unless it is the scheme's own, no path"
         ),
         extra={"accepts": formats.is_origin},
+    ),
+]
+Proxy = Annotated[
+    str,
+    Meta(
+        description='an address or network such as "10.0.0.0/8" (no host bits set), or "unix" for Unix sockets',
+        extra={"accepts": formats.is_proxy},
     ),
 ]
 RealmName = Annotated[str, Meta(description='a realm\'s name: a URI such as "realm1"', extra={"accepts": is_uri})]
@@ -182,4 +190,5 @@ SocketIoNamespace = Annotated[
     ),
 ]
 TokenHash = Literal["sha256", "plain"]
+Farewell = Literal["auto", "always", "never"]
 PayloadFormat = Literal["json", "msgpack", "text"]

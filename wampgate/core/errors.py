@@ -6,9 +6,12 @@ WampgateError
 │   └── JoinRefused         the session ends before WELCOME: ABORT
 ├── ProtocolViolation   the peer broke the protocol: ABORT, connection closed
 └── StoreUnavailable    our side can't answer: asked again later, nothing is granted
+
+How a session or a connection ends is an :class:`Ending`; :data:`ENDINGS` lists them all.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 
 class uri:  # noqa: N801 - reads as the prefix of what it holds: uri.NOT_AUTHORIZED
@@ -44,6 +47,124 @@ class uri:  # noqa: N801 - reads as the prefix of what it holds: uri.NOT_AUTHORI
     ORGANIZATION_REQUIRED: Final = "wampgate.error.organization_required"
     TOKEN_REVOKED: Final = "wampgate.close.token_revoked"  # noqa: S105 - a URI, no secret
     TOKEN_EXPIRED: Final = "wampgate.close.token_expired"  # noqa: S105 - a URI, no secret
+
+
+Told: TypeAlias = Literal["GOODBYE", "ABORT", "close", "dropped"]
+Farewell: TypeAlias = Literal["auto", "always", "never"]
+"""Which endings are told by GOODBYE or ABORT: those that no retry can cure, all, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One way in which the router ends a session or a connection.
+
+    Stock clients (Autobahn JS) never come back after a GOODBYE or an ABORT, but
+    after a close code they do. So what a retry can cure is a close code alone.
+
+    Attributes:
+        name: what it is called in the documentation.
+        told: what the client is sent where ``goodbye`` is ``auto``: a message and
+            then the close code, the close code alone, or nothing because the
+            connection is simply dropped (the client sees 1006).
+        reason: what that message and the close frame give as reason; a URI as a rule.
+        code: the WebSocket close code where no GOODBYE was answered.
+        curable: whether trying again, with the same credentials, may help.
+        advice: what the client should do.
+    """
+
+    name: str
+    told: Told
+    reason: str
+    code: int
+    curable: bool
+    advice: str
+
+
+LEFT: Final = Ending(
+    "left", "GOODBYE", uri.GOODBYE_AND_OUT, 1000, False, "Nothing: this answers the client's own GOODBYE."
+)
+ABORTED: Final = Ending(
+    "aborted", "close", "the client aborted", 1000, False, "Nothing: this answers the client's own ABORT."
+)
+VIOLATED: Final = Ending(
+    "protocol violation",
+    "ABORT",
+    uri.PROTOCOL_VIOLATION,
+    1002,
+    False,
+    "Correct the client; the message says what it did.",
+)
+NO_HELLO: Final = Ending(
+    "no HELLO", "close", "no HELLO in time", 1008, True, "Send HELLO as soon as the WebSocket is open."
+)
+NO_ANSWER: Final = Ending(
+    "no answer", "ABORT", uri.AUTHENTICATION_FAILED, 1008, False, "Answer CHALLENGE within the time for joining."
+)
+NO_SUCH_REALM: Final = Ending(
+    "no such realm", "ABORT", uri.NO_SUCH_REALM, 1008, False, "Name a realm that router.json has."
+)
+INVALID_REALM: Final = Ending("invalid realm", "ABORT", uri.INVALID_URI, 1008, False, "Name a realm by its URI.")
+NO_METHOD: Final = Ending(
+    "no method",
+    "ABORT",
+    uri.NO_MATCHING_AUTH_METHOD,
+    1008,
+    False,
+    "Offer one of the authmethods that the message names.",
+)
+NO_TOKEN: Final = Ending(
+    "no token", "ABORT", uri.AUTHENTICATION_REQUIRED, 1008, False, "Show a token: send the user through the login."
+)
+DENIED: Final = Ending(
+    "denied", "ABORT", uri.AUTHENTICATION_DENIED, 1008, False, "Get another token: send the user through the login."
+)
+NO_ORGANIZATION: Final = Ending(
+    "no organization", "ABORT", uri.ORGANIZATION_REQUIRED, 1008, False, "Name an organization in HELLO's authextra."
+)
+NOT_A_MEMBER: Final = Ending(
+    "not a member", "ABORT", uri.NOT_AUTHORIZED, 1008, False, "Name an organization that the user belongs to."
+)
+TOO_MANY_SESSIONS: Final = Ending(
+    "too many sessions", "ABORT", uri.LIMIT_EXCEEDED, 1008, False, "End another session of this authid first."
+)
+REFUSED: Final = Ending(
+    "refused", "ABORT", "the URI that the authenticator gives", 1008, False, "What the message says."
+)
+STORE_DOWN: Final = Ending(
+    "store down", "close", uri.AUTHENTICATION_FAILED, 1013, True, "Come back after a while, with some jitter."
+)
+OVERLOAD: Final = Ending(
+    "too many messages", "close", uri.LIMIT_EXCEEDED, 1013, True, "Come back after a while, and send less."
+)
+SHUTDOWN: Final = Ending("shutdown", "close", uri.SYSTEM_SHUTDOWN, 1012, True, "Come back at once, with some jitter.")
+EXPIRED: Final = Ending(
+    "token expired", "GOODBYE", uri.TOKEN_EXPIRED, 1008, False, "Get another token, then connect again."
+)
+REVOKED: Final = Ending("token revoked", "GOODBYE", uri.TOKEN_REVOKED, 1008, False, "Send the user through the login.")
+KILLED: Final = Ending(
+    "killed", "GOODBYE", uri.KILLED, 1008, False, "Stay away, unless the administrator's reason and message say else."
+)
+TOO_BIG: Final = Ending("message too big", "close", "a text that says what", 1009, False, "Send smaller messages.")
+BAD_FRAME: Final = Ending("bad frame", "close", "a text that says what", 1002, False, "Correct the client's WebSocket.")
+BAD_TEXT: Final = Ending("bad text", "close", "a text that says what", 1007, False, "Send UTF-8 in text frames.")
+SLOW_READER: Final = Ending(
+    "slow reader", "dropped", "", 1006, True, "Come back, fetch what was missed, and read faster or subscribe to less."
+)
+SILENT: Final = Ending("no sign of life", "dropped", "", 1006, True, "Come back; answer pings.")
+NO_PLACE: Final = Ending("no place", "dropped", "", 1006, True, "Come back after a while, with some jitter.")
+
+ENDINGS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Ending))
+"""All of them, in the order of a session's life."""
+
+_ENDING_BY_REFUSAL: Final = {
+    ending.reason: ending
+    for ending in (NO_METHOD, NO_TOKEN, DENIED, NO_ORGANIZATION, NOT_A_MEMBER, TOO_MANY_SESSIONS, NO_ANSWER)
+}
+
+
+def ending_of(error: str) -> Ending:
+    """How a session ends that is refused with an error URI before it has joined."""
+    return _ENDING_BY_REFUSAL.get(error) or Ending(REFUSED.name, "ABORT", error, REFUSED.code, False, REFUSED.advice)
 
 
 class WampgateError(Exception):

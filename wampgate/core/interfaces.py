@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -31,6 +31,19 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Issued:
+    """What a signed token says of itself, kept so that it can be denied later.
+
+    Attributes:
+        id: the token's own name (``jti``); None if it has none.
+        at: when it was made (``iat``), in seconds since 1970; None if it does not say.
+    """
+
+    id: str | None
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who a session is. Written by the router, never by the client.
 
@@ -38,12 +51,16 @@ class Principal:
         authid: the name; for a user of the token store, the user id.
         authrole: the role that rules name.
         authmethod: how it was authenticated: ``ticket``, ``anonymous``, …
-        authprovider: who vouches for it: ``store``, ``static``, ``anonymous``, ``router``.
-        user: the user id whose memberships count; None for a principal that is no user.
+        authprovider: who vouches for it: ``store``, ``jwt``, ``static``, ``anonymous``, ``router``.
+        user: the user id whose memberships in the store count; None for a principal that is no user of the store.
         expires: when the session ends, in seconds of the router's monotonic clock; None for never.
         token_id: the SHA-256 of the token, in hexadecimal; None without a token.
-        ticket: the store's token itself; None for who is no user of the store.
+        ticket: what the store knows its token by; None if the store knows nothing of it.
         extra: goes into WELCOME's authextra.
+        organizations: the organizations that its signed token names, which then count instead of
+            memberships; None for all others.
+        issued: of a signed token, what it says of itself.
+        organization: the organization that it asked for in its HTTP request instead of in HELLO.
     """
 
     authid: str
@@ -55,6 +72,14 @@ class Principal:
     token_id: str | None = None
     ticket: Ticket | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    organizations: frozenset[str] | None = None
+    issued: Issued | None = None
+    organization: str | None = None
+
+    @property
+    def has_organizations(self) -> bool:
+        """Whether it belongs to organizations, be they the store's or its token's."""
+        return self.user is not None or self.organizations is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +218,23 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """What the query string of a client's HTTP request says: ``/ws?token=…&organizationId=…``.
+
+    Attributes:
+        token: the parameter ``token``; None if it is missing or empty.
+        organization: the parameter ``organizationId``, likewise.
+    """
+
+    token: Ticket | None = None
+    organization: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it says anything."""
+        return self.token is not None or self.organization is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """What the transport knows of a peer.
 
@@ -201,12 +243,25 @@ class Connection:
         address: the address alone: what limits count by.
         secure: whether the connection is encrypted.
         agent: what the client calls itself (User-Agent); empty if it says nothing.
+        bearer: the token of the request's ``Authorization: Bearer``; None without one.
+        query: the request's query string; None where no realm takes tokens from there.
     """
 
     peer: str
     address: str
     secure: bool = False
     agent: str = ""
+    bearer: Ticket | None = None
+    query: Query | None = None
+
+    @property
+    def shows_token(self) -> bool:
+        """Whether the HTTP request came with a token."""
+        return self.bearer is not None or (self.query is not None and self.query.token is not None)
+
+    def without_token(self) -> Connection:
+        """The same, once nobody needs the token any more."""
+        return replace(self, bearer=None, query=None) if self.shows_token else self
 
 
 class Authenticator(Protocol):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.broker import Broker
+from wampgate.core.buckets import CALLS, PUBLISHES, SUBSCRIBES
 from wampgate.core.dealer import Dealer
 from wampgate.core.decisions import Decision
-from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
+from wampgate.core.errors import JoinRefused, ProtocolViolation, RequestRefused, uri
 from wampgate.core.ids import PublicationIds
 from wampgate.core.inbox import Inbox
+from wampgate.core.limits import SessionLimits
 from wampgate.core.private import OWN_PROCEDURES, PRIVATE, REVOKED
 from wampgate.core.uri import is_pattern, is_reserved, is_uri
 from wampgate.wire.messages import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from wampgate.core.broker import Subscription
+    from wampgate.core.buckets import Buckets
     from wampgate.core.decisions import Action, Pending
     from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Principal, Record
     from wampgate.core.session import Session
@@ -58,27 +60,14 @@ ROLES: Final[dict[str, Any]] = {
 """What WELCOME announces ("Router: Role and Feature Announcement"): nothing that isn't there."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """What one session may hold or have in flight.
-
-    Attributes:
-        inbox: requests that wait for an authorizer; then reading stops.
-        subscriptions, registrations, calls: at the same time; the next one is refused.
-    """
-
-    inbox: int = 128
-    subscriptions: int = 1000
-    registrations: int = 1000
-    calls: int = 1000
-
-
 class Realm:
     """One routing and administrative domain; nothing crosses to another one ("Realm").
 
     Attributes:
         sessions: who has joined, by session id.
         sessions_by_user: the sessions of the token store's users, by user id.
+        sessions_by_authid: how many sessions each authid has; counted only where they are limited.
+        overdone: told of each session that has sent too much for too long.
         joined, left: told of each session that comes, with the time when it began to, and goes.
         counters: what happened here, by name, for metrics.
     """
@@ -93,12 +82,15 @@ class Realm:
         authenticators: Mapping[str, Authenticator],
         record: Record,
         limits: SessionLimits | None = None,
+        buckets: Buckets | None = None,
     ) -> None:
         self.name = name
         self.authenticators = authenticators
         self.admission = admission
         self.sessions: dict[int, Session] = {}
         self.sessions_by_user: dict[str, list[Session]] = {}
+        self.sessions_by_authid: Counter[str] = Counter()
+        self.overdone: Callable[[Session], None] = _unheard
         self.joined: Callable[[Session, float], None] = _unheard
         self.left: Callable[[Session], None] = _unheard
         self.counters: Counter[str] = Counter()
@@ -108,6 +100,7 @@ class Realm:
         self._authorizer = authorizer
         self._record = record
         self._limits = limits or SessionLimits()
+        self._buckets = buckets
         self._handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
             Publish: self._publish,
             Subscribe: self._subscribe,
@@ -119,9 +112,26 @@ class Realm:
             Unregister: self._unregister,
         }
 
+    def check_place(self, principal: Principal) -> None:
+        """See that a principal may have one more session.
+
+        Raises:
+            JoinRefused: it has as many as it may have.
+        """
+        limit = self._limits.sessions_per_authid
+        if limit and self.sessions_by_authid[principal.authid] >= limit:
+            self.counters["limit_sessions_per_authid"] += 1
+            raise JoinRefused(
+                uri.LIMIT_EXCEEDED,
+                f"there are {limit} sessions under this authid already: end one of them first",
+                f"limits.sessions_per_authid is reached by {principal.authid!r}",
+            )
+
     def join(self, session: Session, since: float) -> None:
         """Take in a session that has its id and its principal, and began to join at ``since``."""
         self.sessions[session.id] = session
+        if self._limits.sessions_per_authid:
+            self.sessions_by_authid[session.principal.authid] += 1
         user = session.principal.user
         if user is not None:
             self.sessions_by_user.setdefault(user, []).append(session)
@@ -131,6 +141,8 @@ class Realm:
         """Let a session go: afterwards nothing here knows it."""
         if self.sessions.pop(session.id, None) is None:
             return
+        if self._limits.sessions_per_authid:
+            self._give_place_back(session.principal.authid)
         user = session.principal.user
         if user is not None:
             theirs = self.sessions_by_user[user]
@@ -142,6 +154,11 @@ class Realm:
         self.broker.leave(session)
         self.dealer.leave(session)
         self.left(session)
+
+    def _give_place_back(self, authid: str) -> None:
+        self.sessions_by_authid[authid] -= 1
+        if not self.sessions_by_authid[authid]:
+            del self.sessions_by_authid[authid]
 
     def receive(self, session: Session, message: Message, payload: Payload) -> None:
         """Route one message of an established session.
@@ -167,7 +184,7 @@ class Realm:
                 return _RESERVED
         elif action == "subscribe" and match == "exact" and subject in PRIVATE:
             return _PRIVATE
-        elif action == "call" and subject in OWN_PROCEDURES and principal.user is not None:
+        elif action == "call" and subject in OWN_PROCEDURES and principal.has_organizations:
             return _OWN
         return self._authorizer.authorize(principal, action, subject, match)
 
@@ -214,6 +231,9 @@ class Realm:
 
     def _publish(self, session: Session, message: Publish, payload: Payload) -> None:
         self._begin(session, message)
+        if self._buckets is not None and (excess := self.count(session, PUBLISHES)) is not None:
+            self._refuse_publish(session, message, excess)
+            return
         if not is_uri(message.topic):
             self._refuse_publish(session, message, _INVALID)
             return
@@ -247,6 +267,9 @@ class Realm:
 
     def _subscribe(self, session: Session, message: Subscribe, _: Payload) -> None:
         self._begin(session, message)
+        if self._buckets is not None and (excess := self.count(session, SUBSCRIBES)) is not None:
+            self._refuse(session, message, excess)
+            return
         match = message.options.match
         if not is_pattern(message.topic, match):
             self._refuse(session, message, _INVALID)
@@ -275,6 +298,9 @@ class Realm:
 
     def _call(self, session: Session, message: Call, payload: Payload) -> None:
         self._begin(session, message)
+        if self._buckets is not None and (excess := self.count(session, CALLS)) is not None:
+            self._refuse(session, message, excess)
+            return
         if not is_uri(message.procedure):
             self._refuse(session, message, _INVALID)
             return
@@ -305,6 +331,9 @@ class Realm:
 
     def _register(self, session: Session, message: Register, _: Payload) -> None:
         self._begin(session, message)
+        if self._buckets is not None and (excess := self.count(session, SUBSCRIBES)) is not None:
+            self._refuse(session, message, excess)
+            return
         match = message.options.match
         if not is_pattern(message.procedure, match):
             self._refuse(session, message, _INVALID)
@@ -419,11 +448,37 @@ class Realm:
             )
         return RequestRefused(uri.NOT_AUTHORIZED, f"this session may not {action} {subject}")
 
+    def count(self, session: Session, kind: int) -> RequestRefused | None:
+        """Count a message against the rates; why it is refused, None if it may pass.
+
+        A session that goes on all the same is ended: what is not acknowledged is
+        dropped without a word to its publisher, and that must not last.
+
+        Args:
+            session: who sent it.
+            kind: which rate; see :mod:`wampgate.core.buckets`.
+        """
+        if self._buckets is None:
+            return None
+        exceeded = self._buckets.exceeded(kind, session)
+        if exceeded is None:
+            return None
+        self.counters[f"limit_{exceeded.limit}"] += 1
+        session.excess += 1
+        if session.excess in (1, self._limits.excess):
+            self._record("exceeded", session, limit=exceeded.limit, count=session.excess)
+        if session.excess == self._limits.excess:
+            self.counters["limit_excess_messages_per_session"] += 1
+            self.overdone(session)
+        return RequestRefused(uri.LIMIT_EXCEEDED, exceeded.message)
+
     def _limit(self, what: str, limit: int) -> RequestRefused:
         self.counters[f"limit_{what}"] += 1
         return RequestRefused(uri.LIMIT_EXCEEDED, f"a session may have {limit} {what} at a time")
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
+        if not session.established:
+            return
         error = Error(message.code, message.request, {}, refusal.error)
         self._deliver(error, Payload([refusal.message]), (session,))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
-from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, uri
+from wampgate.core import errors
+from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_of, uri
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import Challenge
 from wampgate.core.private import EXPIRING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from wampgate.core.deadlines import Deadlines
+    from wampgate.core.errors import Ending, Farewell
     from wampgate.core.guesses import Guesses
     from wampgate.core.interfaces import (
         Connection,
@@ -36,6 +38,9 @@ NORMAL_CLOSURE: Final = 1000
 
 PROTOCOL_ERROR: Final = 1002
 POLICY_VIOLATION: Final = 1008
+
+_MAX_REASON: Final = 123
+"""Bytes of a close frame's reason (RFC 6455, section 5.5)."""
 
 _SAME_SECONDS: Final = 1.0
 """Two times of expiry so near are the same one, computed twice."""
@@ -58,6 +63,8 @@ class Router:
         join_seconds: from the opened connection to WELCOME, HELLO included.
         warn_seconds: how long before its token ends a session is told.
         agent: what WELCOME calls this router.
+        goodbye: which endings are told by GOODBYE or ABORT; what a retry can cure is
+            a close code alone where it is ``auto``.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class Router:
         join_seconds: float = 10.0,
         warn_seconds: float = 60.0,
         agent: str = "wampgate",
+        goodbye: Farewell = "auto",
     ) -> None:
         self.realms = {realm.name: realm for realm in realms}
         self._deliver = deliver
@@ -84,6 +92,9 @@ class Router:
         self._join_seconds = join_seconds
         self._warn_seconds = warn_seconds
         self._agent = agent
+        self._farewell = goodbye
+        for realm in self.realms.values():
+            realm.overdone = self._overdone
 
     # --- what the transport tells ---
 
@@ -120,6 +131,9 @@ class Router:
         """End an established session from our side; its peer has :data:`GOODBYE_SECONDS` to answer."""
         if session.state is not State.ESTABLISHED:
             return
+        if self._farewell == "never":
+            self._close(session, POLICY_VIOLATION, reason)
+            return
         self._deliver(Goodbye({"message": message}, reason), NO_PAYLOAD, (session,))
         self._end(session, State.CLOSING)
         session.deadline = self._deadlines.after(GOODBYE_SECONDS, lambda: self._close(session, NORMAL_CLOSURE, reason))
@@ -153,6 +167,8 @@ class Router:
 
         Autobahn JS never comes back after a GOODBYE, but after a close code it does.
         """
+        if self._farewell == "always" and session.state is State.ESTABLISHED:
+            self._deliver(Goodbye({}, reason), NO_PAYLOAD, (session,))
         self._close(session, code, reason)
 
     # --- the states ---
@@ -171,7 +187,7 @@ class Router:
             case State.CLOSING, Goodbye():
                 self._close(session, NORMAL_CLOSURE, uri.GOODBYE_AND_OUT)
             case ((State.OPENING | State.AUTHENTICATING | State.CHALLENGING | State.ESTABLISHED), Abort()):
-                self._close(session, NORMAL_CLOSURE, "the client aborted")
+                self._close(session, NORMAL_CLOSURE, errors.ABORTED.reason)
             case ((State.CLOSING | State.CLOSED), _):
                 # What was sent before our GOODBYE arrived has no effect any more.
                 pass
@@ -188,11 +204,11 @@ class Router:
         realm = self.realms.get(message.realm)
         if realm is None:
             if is_uri(message.realm):
-                self._abort(session, uri.NO_SUCH_REALM, "there is no such realm here", POLICY_VIOLATION)
+                self._refuse(session, errors.NO_SUCH_REALM, "there is no such realm here")
             else:
-                self._abort(session, uri.INVALID_URI, "the realm is not a URI", POLICY_VIOLATION)
+                self._refuse(session, errors.INVALID_REALM, "the realm is not a URI")
             return
-        methods = offered(message.details.authmethods)
+        methods = offered(message.details.authmethods, session.connection)
         authenticator = next(
             (realm.authenticators[method] for method in methods if method in realm.authenticators), None
         )
@@ -200,7 +216,11 @@ class Router:
             self._no_method(session, methods, realm)
             return
         session.joining = Joining(realm, message.details, authenticator, self._deadlines.now())
-        self._run(self._ask(session, authenticator.hello(message.details, session.connection)))
+        connection = session.connection
+        if connection.shows_token and authenticator.authmethod == "ticket":
+            self._attempt(session, _shown_token(connection), lambda: authenticator.hello(message.details, connection))
+        else:
+            self._run(self._ask(session, authenticator.hello(message.details, connection)))
 
     def _allow_until_joined(self, session: Session) -> None:
         """From HELLO's deadline to WELCOME's; both count from the opened connection."""
@@ -212,28 +232,51 @@ class Router:
         accepted = ", ".join(realm.authenticators) or "none"
         self._record("join_refused", session, because=f"offered {methods}, accepted: {accepted}")
         if set(methods) <= {"anonymous"}:
-            error, why = uri.AUTHENTICATION_REQUIRED, "a token is required to join this realm"
+            self._refuse(session, errors.NO_TOKEN, "a token is required to join this realm")
         else:
-            error, why = (
-                uri.NO_MATCHING_AUTH_METHOD,
-                f"none of the offered authmethods is accepted; accepted: {accepted}",
-            )
-        self._abort(session, error, why, POLICY_VIOLATION)
+            why = f"none of the offered authmethods is accepted; accepted: {accepted}"
+            self._refuse(session, errors.NO_METHOD, why)
 
     def _authenticate(self, session: Session, message: Authenticate) -> None:
         joining = session.joining
         if joining is None or joining.challenge is None:  # the state rules it out; mypy can't know
             raise ProtocolViolation("no challenge was sent")
         session.state = State.AUTHENTICATING
-        if self._guesses.exhausted(session.connection.address):
-            # Not told apart from a wrong token: who guesses must not learn when to go on.
-            log = "too many refused logins from this address: limits.failed_logins_per_address_per_minute"
-            self._refuse_join(session, uri.AUTHENTICATION_DENIED, "the token is not accepted", log)
-            return
-        answer = joining.authenticator.authenticate(
-            joining.details, joining.challenge, message.signature, message.extra
+        authenticate, challenge = joining.authenticator.authenticate, joining.challenge
+        self._attempt(
+            session,
+            message.signature,
+            lambda: authenticate(joining.details, challenge, message.signature, message.extra),
         )
-        self._run(self._ask(session, answer))
+
+    def _attempt(
+        self, session: Session, token: str, step: Callable[[], Coroutine[Any, Any, Challenge | Principal]]
+    ) -> None:
+        """Have a token looked at, as soon as its address may have one more looked at."""
+        address = session.connection.address
+
+        def check() -> None:
+            if session.state is State.AUTHENTICATING and not self._is_guessing(session):
+                self._run(look())
+            else:
+                self._guesses.ended(address, token)
+
+        async def look() -> None:
+            try:
+                await self._ask(session, step())
+            finally:
+                self._guesses.ended(address, token)
+
+        self._guesses.attempt(address, token, check)
+
+    def _is_guessing(self, session: Session) -> bool:
+        """Whether the address has to wait before one more of its tokens is looked at; it is refused then."""
+        if not self._guesses.exhausted(session.connection.address):
+            return False
+        # Not told apart from a wrong token: who guesses must not learn when to go on.
+        log = "too many refused logins from this address: limits.failed_logins_per_address_per_minute"
+        self._refuse_join(session, uri.AUTHENTICATION_DENIED, "the token is not accepted", log)
+        return True
 
     async def _ask(self, session: Session, step: Awaitable[Challenge | Principal]) -> None:
         """Await one step of the authentication and go on from there, if the peer is still there."""
@@ -250,16 +293,9 @@ class Router:
                 self._guesses.failed(session.connection.address)
             self._refuse_join(session, refusal.error, refusal.message, refusal.log)
         except StoreUnavailable as failure:
-            self._refuse_join(
-                session, uri.AUTHENTICATION_FAILED, "it can't be checked now who you are; try again", str(failure)
-            )
+            self._unavailable(session, str(failure))
         except Exception as error:  # noqa: BLE001 - an authenticator's bug must refuse, not leave the peer hanging
-            self._refuse_join(
-                session,
-                uri.AUTHENTICATION_FAILED,
-                "it can't be checked now who you are; try again",
-                type(error).__name__,
-            )
+            self._unavailable(session, type(error).__name__)
 
     def _challenge(self, session: Session, joining: Joining, challenge: Challenge) -> None:
         joining.challenge = challenge
@@ -267,12 +303,17 @@ class Router:
         self._deliver(ChallengeMessage(challenge.method, dict(challenge.extra)), NO_PAYLOAD, (session,))
 
     async def _admit(self, session: Session, joining: Joining, principal: Principal) -> None:
-        authextra = await joining.realm.admission.admit(principal, joining.details.authextra or {})
+        asked = joining.details.authextra or {}
+        if principal.organization is not None:
+            asked = {**asked, "organization": principal.organization}
+        authextra = await joining.realm.admission.admit(principal, asked)
         if session.state is not State.AUTHENTICATING:
             return
         realm = joining.realm
+        realm.check_place(principal)
         session.joining = None
         session.principal = principal
+        session.connection = session.connection.without_token()
         session.realm = realm
         session.id = random_id()
         while session.id in realm.sessions:
@@ -301,19 +342,38 @@ class Router:
         if session.state is State.CLOSED:
             return
         self._record("join_refused", session, error=error, because=log or message)
-        self._abort(session, error, message, POLICY_VIOLATION)
+        self._refuse(session, ending_of(error), message)
+
+    def _unavailable(self, session: Session, log: str) -> None:
+        """Refuse a join for our own fault: the client should try again."""
+        if session.state is State.CLOSED:
+            return
+        self._record("join_refused", session, error=errors.STORE_DOWN.reason, because=log)
+        self._refuse(session, errors.STORE_DOWN, "it can't be checked now who you are; try again")
+
+    def _refuse(self, session: Session, ending: Ending, message: str) -> None:
+        """End a session that has not joined: with ABORT, unless a close code alone is to be sent."""
+        if self._farewell == "always" or (self._farewell == "auto" and not ending.curable):
+            self._abort(session, ending.reason, message, ending.code)
+        else:
+            self._close(session, ending.code, ending.reason)
 
     # --- ends ---
 
     def _expired(self, session: Session) -> None:
         self.goodbye(session, uri.TOKEN_EXPIRED, "the token has expired")
 
+    def _overdone(self, session: Session) -> None:
+        self.shut(session, errors.OVERLOAD.code, errors.OVERLOAD.reason)
+
     def _late(self, session: Session, what: str) -> None:
         self._record("join_refused", session, because=f"{what} did not come in time")
         if session.state is State.OPENING:
-            self._close(session, POLICY_VIOLATION, "no HELLO in time")
+            self._close(session, errors.NO_HELLO.code, errors.NO_HELLO.reason)
+        elif session.state is State.CHALLENGING:
+            self._refuse(session, errors.NO_ANSWER, "the answer to CHALLENGE did not come in time")
         else:
-            self._abort(session, uri.AUTHENTICATION_FAILED, "joining took too long", POLICY_VIOLATION)
+            self._refuse(session, errors.STORE_DOWN, "joining took too long; try again")
 
     def _abort(self, session: Session, error: str, message: str, code: int) -> None:
         self._deliver(Abort({"message": message}, error), NO_PAYLOAD, (session,))
@@ -321,7 +381,8 @@ class Router:
 
     def _close(self, session: Session, code: int, reason: str) -> None:
         self._end(session)
-        session.link.close(code, reason)
+        # An administrator's reason may be longer than a close frame's.
+        session.link.close(code, reason.encode()[:_MAX_REASON].decode(errors="ignore"))
 
     def _end(self, session: Session, state: State = State.CLOSED) -> None:
         """Let go of everything a session holds; nothing it sent and nothing it is sent counts any more."""
@@ -332,6 +393,12 @@ class Router:
         if before is State.ESTABLISHED:
             session.realm.leave(session)
             self._record("left", session)
+
+
+def _shown_token(connection: Connection) -> str:
+    """The token that came with the HTTP request."""
+    ticket = connection.bearer or (connection.query and connection.query.token)
+    return ticket.reveal() if ticket else ""
 
 
 def _takes_revocations(details: HelloDetails, agent: str) -> bool:

@@ -62,15 +62,19 @@ class Session:
         expires: when its token ends, by the monotonic clock; None before that is known.
         principal: who it is; only read once the session is established.
         subscriptions, registrations: what it holds, by id.
+        buckets: when each kind's token bucket is full again; None before the first message that counts.
+        excess: how many of its messages were one too many.
         takes_revocations: whether its client understands an UNSUBSCRIBED that it didn't ask for.
         calls: calls it waits for, by request id.
         invocations: invocations it still owes an answer, by request id.
     """
 
     __slots__ = (
+        "buckets",
         "calls",
         "connection",
         "deadline",
+        "excess",
         "expires",
         "id",
         "inbox",
@@ -100,6 +104,8 @@ class Session:
         self.expires: float | None = None
         self.inbox: Inbox | None = None
         self.takes_revocations = False
+        self.buckets: list[float] | None = None
+        self.excess = 0
         self.last_request = 0
         self.last_invocation = 0
         # Most sessions subscribe only: what isn't used is not allocated.
@@ -118,9 +124,17 @@ class Session:
         return f"<Session {self.id}{who} {self.state.name}>"
 
 
-def offered(methods: Sequence[str] | None) -> tuple[str, ...]:
-    """The authmethods that a HELLO offers; a client that names none is anonymous."""
-    return tuple(methods) if methods else ("anonymous",)
+def offered(methods: Sequence[str] | None, connection: Connection) -> tuple[str, ...]:
+    """The authmethods that a HELLO offers.
+
+    A client that names none is anonymous, unless its HTTP request has said who it is.
+    """
+    if methods:
+        return tuple(methods)
+    if connection.bearer is not None or connection.query:
+        return ("ticket", "anonymous")
+    # Where a token is expected in the query string, the refusal has to say what is missing there.
+    return ("anonymous",) if connection.query is None else ("anonymous", "ticket")
 
 
 def describe(session: Session) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import msgspec
 
+from wampgate.core.buckets import PUBLISHES
 from wampgate.core.errors import RequestRefused, uri
 from wampgate.core.procedures import when_decided
 from wampgate.core.uri import is_uri
@@ -33,10 +34,13 @@ class Publish:
         """Answer a call.
 
         Raises:
-            RequestRefused: its arguments are not of the right number, names or types.
+            RequestRefused: its arguments are not of the right number, names or types, or the caller publishes too much.
         """
         topic, payload, options = _event_of(asked)
         caller = asked.caller
+        # What PUBLISH would count against, this does too, or the limit would be none.
+        if (excess := self._realm.count(caller, PUBLISHES)) is not None:
+            raise excess
 
         def decided(decision: Decision) -> None:
             if not caller.established:
@@ -68,8 +72,9 @@ def _event_of(asked: Asked) -> tuple[str, Payload, PublishOptions]:
         raise _BAD_ARGUMENTS
     if not is_uri(topic):
         raise RequestRefused(uri.INVALID_URI, "the topic is not a URI")
+    given = values.get("options")
     try:
-        options = msgspec.convert(values.get("options") or {}, PublishOptions)
+        options = msgspec.convert({} if given is None else given, PublishOptions)
     except msgspec.ValidationError as error:
         raise RequestRefused(uri.INVALID_ARGUMENT, f"options: {error}") from None
     if options.opaque:

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING
 
 from wampgate.core.errors import StoreUnavailable
-from wampgate.core.interfaces import Membership, Token
+from wampgate.core.interfaces import Change, Membership, Token
 from wampgate.stores.questions import is_askable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class MemoryTokenStore:
@@ -27,6 +27,7 @@ class MemoryTokenStore:
         self._tokens: dict[bytes, tuple[str, float]] = {}
         self._roles: dict[str, dict[str, str]] = {}
         self._available = True
+        self._changed: Callable[[Change], None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -37,7 +38,8 @@ class MemoryTokenStore:
         """Nothing to do."""
 
     async def stop(self) -> None:
-        """Nothing to do."""
+        """Tell of no more changes."""
+        self._changed = None
 
     async def look_up(self, token: str) -> Token | None:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
@@ -53,29 +55,60 @@ class MemoryTokenStore:
         self._check_available()
         return [Membership(organization, role) for organization, role in self._roles.get(user, {}).items()]
 
+    async def look_up_all(self, tokens: Sequence[str]) -> Mapping[str, Token]:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        found = [(token, await self.look_up(token)) for token in tokens]
+        return {token: row for token, row in found if row is not None}
+
+    async def memberships_of(self, users: Sequence[str]) -> Mapping[str, Sequence[Membership]]:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        return {user: await self.memberships(user) for user in users}
+
+    def watch(self, changed: Callable[[Change], None]) -> None:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        self._changed = changed
+
+    @property
+    def hears(self) -> bool:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        return self._available and self._changed is not None
+
     def add_token(self, token: str, user: str, seconds: float = math.inf) -> None:
         """Add a token that is good for so many seconds from now; replaces one of the same text."""
+        replaced = self._tokens.get(_hash(token))
         self._tokens[_hash(token)] = (user, self._clock() + seconds)
+        if replaced is not None:
+            self._tell(replaced[0], user)
 
     def remove_token(self, token: str) -> None:
         """Revoke a token; nothing happens if there is none."""
-        self._tokens.pop(_hash(token), None)
+        removed = self._tokens.pop(_hash(token), None)
+        if removed is not None:
+            self._tell(removed[0])
 
     def add_membership(self, user: str, organization: str, role: str = "") -> None:
         """Make a user a member of an organization, or change the role there."""
         self._roles.setdefault(user, {})[organization] = role
+        self._tell(user)
 
     def remove_membership(self, user: str, organization: str) -> None:
         """End a membership; nothing happens if there is none."""
-        self._roles.get(user, {}).pop(organization, None)
+        if self._roles.get(user, {}).pop(organization, None) is not None:
+            self._tell(user)
 
     def go_down(self) -> None:
-        """Answer nothing any more, as a database that is gone."""
+        """Answer nothing any more and hear of nothing, as a database that is gone."""
         self._available = False
 
     def come_back(self) -> None:
-        """Answer again."""
+        """Answer again; whatever happened meanwhile was not heard of."""
         self._available = True
+        if self._changed is not None:
+            self._changed(Change(everything=True))
+
+    def _tell(self, *users: str) -> None:
+        if self.hears and self._changed is not None:
+            self._changed(Change(users=frozenset(users)))
 
     def _check_available(self) -> None:
         if not self._available:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wampgate.stores.postgres_address import PostgresAddress
+from wampgate.stores.postgres_batches import PostgresBatches
+from wampgate.stores.postgres_listener import PostgresListener
 from wampgate.stores.postgres_pool import PostgresPool
-from wampgate.stores.sql import SqlTokenStore
+from wampgate.stores.sql import Query, SqlTokenStore
 
 if TYPE_CHECKING:
     from twisted.internet.posixbase import PosixReactorBase
@@ -32,13 +34,33 @@ WHERE user_id = %(user)s AND user_id::text = %(user)s
 """
 
 
+# The same for many. The array is a literal without a type as well; the comparison as text is done with what comes back.
+_TOKENS: Final = """
+SELECT access_token::text, user_id::text,
+       (EXTRACT(EPOCH FROM CASE pg_typeof(expires)
+            WHEN 'timestamp without time zone'::regtype THEN expires::timestamp AT TIME ZONE %(timezone)s
+            ELSE expires::timestamptz END)
+        - EXTRACT(EPOCH FROM clock_timestamp()))::float8 AS seconds_left
+FROM oauth_access_tokens
+WHERE access_token = ANY (%(token)s)
+"""
+
+_MEMBERSHIPS: Final = """
+SELECT user_id::text, organization_id::text, role::text
+FROM organization_members
+WHERE user_id = ANY (%(user)s)
+"""
+
+
 class PostgresTokenStore(SqlTokenStore):
     """Tokens and memberships in Postgres' tables; see ``docs/postgres.md``.
 
     Args:
         reactor: Twisted's; nothing is done with it before :meth:`start`.
         dsn: libpq's connection string or URI.
-        pool_size: connections held open.
+        listen_dsn: how to reach the primary directly, to hear of changes; needed where ``dsn``
+            leads to a PgBouncer in transaction mode or to a replica. None: by ``dsn``.
+        pool_size: connections held open; one more is, to listen, if changes are watched.
         timeout: seconds until a question is refused, and until a silent connection is replaced.
         token_query: returns ``(user_id, seconds_left)`` for ``%(token)s``; the default asks ``oauth_access_tokens``.
         membership_query: returns ``(organization_id)`` or ``(organization_id, role)`` for ``%(user)s``;
@@ -56,6 +78,7 @@ class PostgresTokenStore(SqlTokenStore):
         reactor: PosixReactorBase,
         *,
         dsn: str,
+        listen_dsn: str | None = None,
         pool_size: int = 4,
         timeout: float = 3.0,
         token_query: str | None = None,
@@ -66,26 +89,33 @@ class PostgresTokenStore(SqlTokenStore):
     ) -> None:
         if pool_size < 1:
             raise ValueError(f"pool_size is {pool_size!r}: expected at least 1")
+        address = PostgresAddress(dsn)
+        pool = PostgresPool(reactor, address, size=pool_size, timeout=timeout)
+        primary = address if listen_dsn is None else PostgresAddress(listen_dsn)
         super().__init__(
             reactor,
-            PostgresPool(reactor, PostgresAddress(dsn), size=pool_size, timeout=timeout),
+            pool,
+            PostgresBatches(pool),
+            PostgresListener(reactor, primary, pool, timeout=timeout),
             timeout=timeout,
-            token_query=_checked("token_query", token_query or TOKEN_QUERY, "token"),
-            membership_query=_checked("membership_query", membership_query or MEMBERSHIP_QUERY, "user"),
+            token_query=_query("token_query", "token", token_query, TOKEN_QUERY, _TOKENS),
+            membership_query=_query("membership_query", "user", membership_query, MEMBERSHIP_QUERY, _MEMBERSHIPS),
             token_hash=token_hash,
             timezone=timezone,
             allow_null_expires=allow_null_expires,
         )
 
 
-def _checked(name: str, query: str, parameter: str) -> str:
-    """A query, known to take its parameters by name as psycopg2 wants it."""
-    if f"%({parameter})s" not in query:
+def _query(name: str, parameter: str, given: str | None, default: str, many: str) -> Query:
+    """The query that is given, known to take its parameters by name as psycopg2 wants it; else the default one."""
+    if not given:
+        return Query(name, parameter, default, many)
+    if f"%({parameter})s" not in given:
         raise ValueError(f"{name} does not use its parameter %({parameter})s")
     try:
-        query % {parameter: "", "timezone": ""}
+        given % {parameter: "", "timezone": ""}
     except KeyError as error:
         raise ValueError(f"{name} uses a parameter that there is not: {error.args[0]}") from None
     except (ValueError, TypeError):
         raise ValueError(f"{name} has a single % that is no parameter: write %%") from None
-    return query
+    return Query(name, parameter, given)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
 import psycopg2.errorcodes
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from txpostgres import txpostgres
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.posixbase import PosixReactorBase
 
+    from wampgate.stores.postgres_address import HostNames, PostgresAddress
     from wampgate.stores.sql import Rows
 
 # What these say names tables, columns and functions; other messages may repeat a value, and a value may be a token.
@@ -42,16 +43,37 @@ class PostgresConnection:
     Args:
         reactor: where it is registered.
         gone: called once, without arguments, if it dies while nothing is asked.
+        notified: called with the payload of each notification that arrives.
     """
 
-    def __init__(self, reactor: PosixReactorBase, gone: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reactor: PosixReactorBase,
+        gone: Callable[[], None],
+        notified: Callable[[str], None] = lambda payload: None,  # noqa: ARG005 - who listens to nothing gets none
+    ) -> None:
         self._reactor = reactor
         self._gone = gone
-        self._link = _Link(reactor, self._died)
+        self._link = _Link(reactor, self._died, notified)
         self._cursor: Any = None  # txpostgres has no types
         self._idle = False
         self._closed = False
         self.used_at = reactor.seconds()
+
+    async def open_at(self, address: PostgresAddress, names: HostNames, rotation: int, seconds: float) -> None:
+        """Resolve the host's name and connect, each within so many seconds.
+
+        Raises:
+            ConnectionGone: it could not be.
+        """
+        resolution = Deferred.fromCoroutine(address.parameters(names.addresses_of, rotation))
+        try:
+            parameters = await within(self._reactor, seconds, resolution)
+        except TooLate:
+            raise ConnectionGone(f"no answer from the name server within {seconds:g} s") from None
+        except LookupError as error:
+            raise ConnectionGone(str(error)) from None
+        await self.open(parameters, seconds)
 
     async def open(self, parameters: Mapping[str, str], seconds: float) -> None:
         """Connect within so many seconds; libpq heeds no ``connect_timeout`` here.
@@ -79,9 +101,21 @@ class PostgresConnection:
             QueryRefused: the server does not answer this query; it may answer others.
             ConnectionGone: no answer within so many seconds, or the connection died. It is closed.
         """
+        return await self._answer(query, parameters, seconds)
+
+    async def command(self, statement: str, seconds: float) -> None:
+        """Run a statement that returns no rows; otherwise as :meth:`ask`.
+
+        Raises:
+            QueryRefused: the server does not run it.
+            ConnectionGone: no answer within so many seconds, or the connection died. It is closed.
+        """
+        await self._answer(statement, {}, seconds, False)
+
+    async def _answer(self, query: str, parameters: Mapping[str, str], seconds: float, has_rows: bool = True) -> Rows:
         self._idle = False
         try:
-            return await self._rows(query, parameters, seconds)
+            return await self._rows(query, parameters, seconds, has_rows)
         except TooLate:
             self.close()
             raise ConnectionGone(f"no answer within {seconds:g} s") from None
@@ -97,11 +131,11 @@ class PostgresConnection:
         finally:
             self._rest()
 
-    async def _rows(self, query: str, parameters: Mapping[str, str], seconds: float) -> Rows:
+    async def _rows(self, query: str, parameters: Mapping[str, str], seconds: float, has_rows: bool) -> Rows:
         self._reactor.removeReader(self._link)
         cursor = self._cursor = self._link.cursor()
         await within(self._reactor, seconds, cursor.execute(query, parameters))
-        rows: Rows = cursor.fetchall()
+        rows: Rows = cursor.fetchall() if has_rows else []
         cursor.close()
         return rows
 
@@ -148,7 +182,7 @@ def _refusal(error: psycopg2.Error) -> QueryRefused:
     if code is None:
         return QueryRefused("it returns no rows: expected a SELECT")
     words = f": {error.diag.message_primary}" if code in _TELLING else ""
-    return QueryRefused(f"{_name_of(code)} ({code}){words}", fits_nothing=code in _FITTING_NOTHING)
+    return QueryRefused(f"{_name_of(code)} ({code}){words}", code=code, fits_nothing=code in _FITTING_NOTHING)
 
 
 def _name_of(code: str) -> str:
@@ -165,11 +199,13 @@ class _Link(txpostgres.Connection):  # type: ignore[misc] # txpostgres has no ty
     Args:
         reactor: where it registers.
         died: called, perhaps more than once, when it is noticed to be dead.
+        notified: called with the payload of each notification that arrives.
     """
 
-    def __init__(self, reactor: PosixReactorBase, died: Callable[[], None]) -> None:
+    def __init__(self, reactor: PosixReactorBase, died: Callable[[], None], notified: Callable[[str], None]) -> None:
         super().__init__(reactor)
         self._died = died
+        self._notified = notified
         self.established = False
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
@@ -191,9 +227,17 @@ class _Link(txpostgres.Connection):  # type: ignore[misc] # txpostgres has no ty
         except psycopg2.Error:
             self._died()
             return
-        if self.established and not self.closed:
+        if self.established:
             self.checkForNotifies()
+        if self.established and not self.closed:  # who was notified may have closed it
             self.reactor.addReader(self)
+
+    def checkForNotifies(self) -> None:  # noqa: N802 - txpostgres' name
+        """Called when something came: hand on what was notified, at once and in order."""
+        arrived = self.notifies[:]
+        self.notifies.clear()
+        for notification in arrived:
+            self._notified(notification.payload)
 
     def connectionLost(self, reason: object) -> None:  # noqa: N802 - Twisted's name
         """Called by the reactor, and by ``close``: this is the end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
+from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import TooLate, within
 from wampgate.stores.postgres_address import HostNames, PostgresAddress
 from wampgate.stores.postgres_connection import ConnectionGone, PostgresConnection
@@ -33,9 +33,8 @@ MAX_WAITING: Final = 2_000
 PROBE_SECONDS: Final = 5.0
 """An idle connection is tried this often: a frozen or cut-off server says nothing by itself."""
 
-FIRST_DELAY: Final = 0.05
 LONGEST_DELAY: Final = 1.0
-"""Seconds between attempts to connect, doubling; short enough to be back within 2 s of Postgres."""
+"""Seconds between attempts to connect, at most; short enough to be back within 2 s of Postgres."""
 
 STABLE_SECONDS: Final = 1.0
 """A connection that lived shorter than this counts as a failed attempt."""
@@ -77,11 +76,8 @@ class _Place:
         self.failures = 0
 
     def delay(self) -> float:
-        """Seconds until the next attempt to connect: none at first, then doubling, never all at the same moment."""
-        if not self.failures:
-            return 0.0
-        delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self.failures - 1, 16))
-        return delay * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, guards nothing
+        """Seconds until the next attempt to connect."""
+        return delay_after(self.failures, LONGEST_DELAY)
 
 
 class PostgresPool:
@@ -258,23 +254,13 @@ class PostgresPool:
                 await deferLater(self._reactor, delay)  # type: ignore[arg-type] # Twisted's own reactor
             connection = PostgresConnection(self._reactor, lambda: self._lost(place, "the connection was lost"))
             try:
-                await self._open(connection, place.failures)
+                await connection.open_at(self._address, self._names, place.failures, self._timeout)
             except ConnectionGone as gone:
                 place.failures += 1
                 self._complain(str(gone))
             else:
                 self._opened(place, connection)
                 return  # even if it is lost again already: then it is being filled again already
-
-    async def _open(self, connection: PostgresConnection, rotation: int) -> None:
-        resolution = Deferred.fromCoroutine(self._address.parameters(self._names.addresses_of, rotation))
-        try:
-            parameters = await within(self._reactor, self._timeout, resolution)
-        except TooLate:
-            raise ConnectionGone(f"no answer from the name server within {self._timeout:g} s") from None
-        except LookupError as error:
-            raise ConnectionGone(str(error)) from None
-        await connection.open(parameters, self._timeout)
 
     def _opened(self, place: _Place, connection: PostgresConnection) -> None:
         place.connection = connection

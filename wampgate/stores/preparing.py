@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,16 +16,26 @@ from wampgate.core.errors import WampgateError
 from wampgate.stores.postgres_address import PostgresAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 Kind = Literal["postgres", "sqlite"]
 
 CONNECT_SECONDS: Final = 10
-_NAME: Final = re.compile(r"CREATE (?P<what>TABLE|INDEX) IF NOT EXISTS (?P<name>\w+)").match
+_FILES: Final[dict[Kind, tuple[str, ...]]] = {
+    "postgres": ("postgres.sql", "postgres_triggers.sql"),
+    "sqlite": ("sqlite.sql",),
+}
+_NAME: Final = re.compile(
+    r"CREATE (?:OR REPLACE )?(?P<what>TABLE|INDEX|FUNCTION|TRIGGER) (?:IF NOT EXISTS )?(?P<name>\w+)"
+    r"(?:[A-Z ]* ON (?P<table>\w+))?"
+).match
 
 # Each finds out whether a table or an index is there.
 _POSTGRES_EXISTS: Final = "SELECT to_regclass(%s) IS NOT NULL"
+_POSTGRES_TRIGGER_EXISTS: Final = (
+    "SELECT count(*) > 0 FROM pg_catalog.pg_trigger WHERE tgname = %s AND tgrelid = to_regclass(%s)"
+)
 _SQLITE_EXISTS: Final = "SELECT count(*) FROM sqlite_master WHERE name = ?"
 
 
@@ -38,31 +48,62 @@ class Statement:
     """One statement of a schema.
 
     Attributes:
-        name: the table or index that it creates.
+        what: what it creates: ``TABLE``, ``INDEX``, ``FUNCTION`` or ``TRIGGER``.
+        name: the name of that.
+        table: for an index or a trigger, the table it is on.
         sql: the statement, without the semicolon.
-        explanation: what for, in one sentence.
+        explanation: what for, in a sentence or a few.
     """
 
+    what: str
     name: str
+    table: str
     sql: str
     explanation: str
 
 
 def statements(kind: Kind) -> list[Statement]:
-    """What makes a new database ready, in order; each does nothing if its table or index is there."""
-    text = files("wampgate.stores").joinpath("schema", f"{kind}.sql").read_text(encoding="utf-8")
-    blocks = [block for block in text.split("\n\n") if "CREATE" in block]
-    return [_statement(block) for block in blocks]
+    """What makes a new database ready, in order. Tables and indexes that are there stay as they are."""
+    return [_statement(block) for file in _FILES[kind] for block in _blocks(file)]
+
+
+def removal_of_triggers() -> str:
+    """The statement that takes the triggers on Postgres' tables away again, with its explanation."""
+    return "\n\n".join(_blocks("postgres_triggers_removal.sql"))
+
+
+def _blocks(file: str) -> list[str]:
+    """A schema file's statements with the comments before them; a blank line separates two."""
+    text = files("wampgate.stores").joinpath("schema", file).read_text(encoding="utf-8")
+    blocks = (block.strip() for block in text.split("\n\n"))
+    return [block for block in blocks if not all(line.startswith("--") for line in block.splitlines())]
 
 
 def _statement(block: str) -> Statement:
     """A block of the schema file: comment lines, then one statement."""
-    lines = block.strip().splitlines()
+    lines = block.splitlines()
     comment = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     sql = "\n".join(line for line in lines if not line.startswith("--")).removesuffix(";")
     named = _NAME(sql)
     assert named is not None, sql  # noqa: S101 - the files are ours
-    return Statement(named["name"], sql, " ".join(comment))
+    return Statement(named["what"], named["name"], named["table"] or "", sql, " ".join(comment))
+
+
+def tables_that_do_not_tell(dsn: str) -> list[str]:
+    """The tables in a Postgres database that lack a trigger that tells of changes. Blocks: not for the reactor.
+
+    Raises:
+        ValueError: the DSN can't be read.
+        PreparationFailed: the server can't be reached or refuses.
+    """
+    with _connected(dsn) as cursor:
+        triggers = [statement for statement in statements("postgres") if statement.what == "TRIGGER"]
+        silent = []
+        for statement in triggers:
+            cursor.execute(_POSTGRES_TRIGGER_EXISTS, (statement.name, statement.table))
+            if not cursor.fetchone()[0]:
+                silent.append(statement.table)
+        return list(dict.fromkeys(silent))
 
 
 def prepare_postgres(dsn: str) -> list[str]:
@@ -72,20 +113,28 @@ def prepare_postgres(dsn: str) -> list[str]:
         dsn: libpq's connection string or URI, of a role that may create tables.
 
     Returns:
-        The names of the tables and indexes that were created; empty if all were there.
+        The names of what was created; empty if all tables and indexes were there. Only tables that are
+        created get triggers.
 
     Raises:
         ValueError: the DSN can't be read.
         PreparationFailed: the server can't be reached or refuses.
     """
+    with _connected(dsn) as cursor:
+        return _create(statements("postgres"), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[Any]:
+    """One transaction on a connection of its own; psycopg2 has no types."""
     address = PostgresAddress(dsn)
     try:
         with (
             closing(psycopg2.connect(dsn, connect_timeout=CONNECT_SECONDS)) as connection,
-            connection,  # one transaction
+            connection,
             connection.cursor() as cursor,
         ):
-            return _create(statements("postgres"), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
+            yield cursor
     except psycopg2.Error as error:
         reason = address.redacted(str(error))
         raise PreparationFailed(
@@ -153,10 +202,17 @@ def use_write_ahead_log(connection: sqlite3.Connection) -> None:
 def _create(
     schema: Sequence[Statement], execute: Callable[..., object], fetchone: Callable[[], Any], exists: str
 ) -> list[str]:
+    tables: list[str] = []
     created = []
     for statement in schema:
-        execute(exists, (statement.name,))
-        if not fetchone()[0]:
+        if statement.what in ("TABLE", "INDEX"):
+            execute(exists, (statement.name,))
+            wanted = not fetchone()[0]
+        else:
+            # Nobody who did not ask for it gets a trigger on a table of his own.
+            wanted = statement.table in tables if statement.table else bool(tables)
+        if wanted:
             execute(statement.sql)
             created.append(statement.name)
-    return created
+            tables += [statement.name] if statement.what == "TABLE" else []
+    return list(dict.fromkeys(created))

@@ -24,6 +24,10 @@ class RowsUnusable(Exception):
     """A query answered, but not with the columns that its contract names. The text holds no value of a row."""
 
 
+class TokenAmbiguous(RowsUnusable):
+    """One token belongs to several users. Its other rows may be as they should be."""
+
+
 def is_askable(text: str) -> bool:
     """Whether a text can stand in a database at all, and is no abuse.
 
@@ -58,7 +62,8 @@ def token_of(rows: Sequence[Sequence[Any]], *, allow_null_expires: bool) -> Toke
     an application, in bshaffer's schema) is nobody's: None.
 
     Raises:
-        RowsUnusable: other columns, other types, or two users for one token.
+        TokenAmbiguous: two users for one token.
+        RowsUnusable: other columns or other types.
     """
     _check_width(rows, 2, 2, "(user_id, seconds_left)")
     lives: dict[str, float] = {}
@@ -67,7 +72,7 @@ def token_of(rows: Sequence[Sequence[Any]], *, allow_null_expires: bool) -> Toke
         life = _seconds_of(seconds_left, allow_null_expires=allow_null_expires)
         lives[user] = max(life, lives.get(user, -math.inf))
     if len(lives) > 1:
-        raise RowsUnusable("one token belongs to several users: make the token column unique")
+        raise TokenAmbiguous("one token belongs to several users: make the token column unique")
     return next((Token(user, life) for user, life in lives.items() if user), None)
 
 

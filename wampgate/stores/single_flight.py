@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from wampgate.stores.deadlines import Clock
+    from wampgate.stores.revisions import Revisions
 
 V = TypeVar("V")
 
@@ -37,18 +38,31 @@ class SingleFlight(Generic[V]):
     revocation which the newcomer asks because of. So an answer is never older
     than its question, and a key occupies one connection at a time.
 
+    An answer that a change has overtaken is told to nobody: those who wait for it
+    get the next one, within the deadline they had.
+
     Args:
         clock: tells the time.
         timeout: seconds that each question may take in all.
         question: asks the database for a key, given the deadline in the clock's seconds.
+        revisions: knows what has changed.
+        subject: the user that a key's answer is about; None for nobody in particular.
     """
 
     def __init__(
-        self, clock: Clock, timeout: float, question: Callable[[str, float], Coroutine[Deferred[V], object, V]]
+        self,
+        clock: Clock,
+        timeout: float,
+        question: Callable[[str, float], Coroutine[Deferred[V], object, V]],
+        *,
+        revisions: Revisions,
+        subject: Callable[[str, V], str | None],
     ) -> None:
         self._clock = clock
         self._timeout = timeout
         self._question = question
+        self._revisions = revisions
+        self._subject = subject
         self._boarding: dict[str, _Boarding[V] | None] = {}
         self._waiting = 0
 
@@ -81,16 +95,24 @@ class SingleFlight(Generic[V]):
         boarding.waiting.append(waiter)
 
     def _take_off(self, key: str, flight: _Boarding[V]) -> None:
-        Deferred.fromCoroutine(self._question(key, flight.deadline)).addBoth(self._land, key, flight)
+        asked = self._revisions.number
+        Deferred.fromCoroutine(self._question(key, flight.deadline)).addBoth(self._land, key, flight, asked)
 
-    def _land(self, answer: V | Failure, key: str, flight: _Boarding[V]) -> None:
+    def _land(self, answer: V | Failure, key: str, flight: _Boarding[V], asked: int) -> None:
         following = self._boarding.pop(key)
+        if self._is_overtaken(answer, key, asked):
+            if following is not None:
+                flight.waiting += following.waiting
+            following, flight = flight, _Boarding(flight.deadline)
         if following is not None:
             self._boarding[key] = None
             self._take_off(key, following)
         for waiter in flight.waiting:
             if not waiter.called:  # else whoever waited has gone away
                 _tell(waiter, answer)
+
+    def _is_overtaken(self, answer: V | Failure, key: str, asked: int) -> bool:
+        return not isinstance(answer, Failure) and self._revisions.changed_since(asked, self._subject(key, answer))
 
     def _left(self, answer: V | Failure) -> V | Failure:
         self._waiting -= 1

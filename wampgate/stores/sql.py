@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
+from wampgate.stores.hints import Hints
+from wampgate.stores.portions import Portions
 from wampgate.stores.questions import (
     RowsUnusable,
+    TokenAmbiguous,
     TokenHash,
     check_token_hash,
     is_askable,
@@ -16,19 +20,43 @@ from wampgate.stores.questions import (
     stored_form,
     token_of,
 )
+from wampgate.stores.revisions import Revisions
 from wampgate.stores.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
 
-    from wampgate.core.interfaces import Membership, Token
+    from wampgate.core.interfaces import Change, Membership, Token
     from wampgate.stores.deadlines import Clock
 
 log = Logger()
 
+V = TypeVar("V")
+
 Rows: TypeAlias = list[tuple[Any, ...]]
+
+_TRIES: Final = 5
+"""So often an answer for many is asked for again because rows changed while it was on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One of the two questions in a database's SQL.
+
+    Attributes:
+        name: as the configuration calls it.
+        parameter: the name of the parameter that is asked for.
+        sql: the query for one value.
+        many: the same for many values, where there is a better way than to ask for each: the
+            parameter is then all of them, and the value comes before the other columns.
+    """
+
+    name: str
+    parameter: str
+    sql: str
+    many: str = ""
 
 
 class QueryRefused(Exception):
@@ -36,13 +64,15 @@ class QueryRefused(Exception):
 
     Attributes:
         reason: for the log; holds no value that was asked for.
+        code: the SQLSTATE; empty if there is none.
         fits_nothing: a parameter can't be a value of its column at all ("abc" where
             integers are), so there is no such row.
     """
 
-    def __init__(self, reason: str, *, fits_nothing: bool = False) -> None:
+    def __init__(self, reason: str, *, code: str = "", fits_nothing: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.code = code
         self.fits_nothing = fits_nothing
 
 
@@ -73,12 +103,48 @@ class Engine(Protocol):
         """
 
 
+class Batches(Protocol):
+    """Asks one query for many values."""
+
+    async def ask_each(
+        self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
+    ) -> list[Rows]:
+        """The rows for each value, in their order, as if it had been asked for alone; none if it fits nothing.
+
+        Args:
+            query: what to ask.
+            values: different ones, as many as one answer should bring.
+            parameters: what the query may use besides.
+            deadline: by when, in the clock's seconds.
+
+        Raises:
+            StoreUnavailable: not all answers in time.
+            QueryRefused: the database does not answer this query.
+        """
+
+
+class Ear(Protocol):
+    """Hears of changes in one kind of database."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether it hears of changes at once, now."""
+
+    def start(self, heard: Callable[[Change], None]) -> None:
+        """Begin to listen: pass on what is heard, and that everything may have changed each time hearing begins."""
+
+    def stop(self) -> None:
+        """Hear nothing more."""
+
+
 class SqlTokenStore:
     """A :class:`wampgate.core.interfaces.TokenStore` over an engine.
 
     Args:
         clock: tells the time.
         engine: runs the queries.
+        batches: runs them for many at once.
+        ear: hears of changes.
         timeout: seconds until a question that is not answered is refused.
         token_query: returns ``(user_id, seconds_left)`` for the parameter ``token``.
         membership_query: returns ``(organization_id[, role])`` for the parameter ``user``.
@@ -94,10 +160,12 @@ class SqlTokenStore:
         self,
         clock: Clock,
         engine: Engine,
+        batches: Batches,
+        ear: Ear,
         *,
         timeout: float,
-        token_query: str,
-        membership_query: str,
+        token_query: Query,
+        membership_query: Query,
         token_hash: TokenHash,
         timezone: str,
         allow_null_expires: bool,
@@ -105,14 +173,26 @@ class SqlTokenStore:
         check_token_hash(token_hash)
         if not timeout > 0:
             raise ValueError(f"timeout is {timeout!r}: expected a number of seconds above 0")
+        self._clock = clock
         self._engine = engine
+        self._batches = batches
+        self._ear = ear
+        self._timeout = timeout
         self._token_query = token_query
         self._membership_query = membership_query
         self._token_hash: TokenHash = token_hash
-        self._timezone = timezone
+        self._parameters = {"timezone": timezone}
         self._allow_null_expires = allow_null_expires
-        self._tokens: SingleFlight[Token | None] = SingleFlight(clock, timeout, self._ask_token)
-        self._members: SingleFlight[Sequence[Membership]] = SingleFlight(clock, timeout, self._ask_memberships)
+        self._revisions = Revisions()
+        self._hints: Hints | None = None
+        self._tokens: SingleFlight[Token | None] = SingleFlight(
+            clock, timeout, self._ask_token, revisions=self._revisions, subject=_user_of
+        )
+        self._members: SingleFlight[Sequence[Membership]] = SingleFlight(
+            clock, timeout, self._ask_memberships, revisions=self._revisions, subject=lambda user, _: user
+        )
+        self._token_portions = Portions()
+        self._membership_portions = Portions()
         self._reported: set[tuple[str, str]] = set()
 
     @property
@@ -120,12 +200,28 @@ class SqlTokenStore:
         """Whether the database answered when last heard of."""
         return self._engine.ready
 
+    @property
+    def hears(self) -> bool:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        return self._ear.hears
+
+    def watch(self, changed: Callable[[Change], None]) -> None:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+
+        def tell(change: Change) -> None:
+            self._revisions.note(change)
+            changed(change)
+
+        self._hints = Hints(self._clock, tell)
+
     async def start(self) -> None:
-        """Connect, and try both queries so that a fault in them is in the log at once.
+        """Connect, try both queries so that a fault in them is in the log at once, and begin to listen.
 
         Takes ``timeout`` seconds at most for each of the three; does not fail if there is no database.
         """
         await self._engine.start()
+        if self._hints is not None:
+            self._ear.start(self._hints.add)
         if self._engine.ready:
             try:
                 await self.look_up("wampgate asks for this token when it starts")
@@ -135,6 +231,9 @@ class SqlTokenStore:
 
     async def stop(self) -> None:
         """Disconnect; what waits is refused."""
+        if self._hints is not None:
+            self._ear.stop()
+            self._hints.stop()
         await self._engine.stop()
 
     async def look_up(self, token: str) -> Token | None:
@@ -149,32 +248,100 @@ class SqlTokenStore:
             return ()
         return await self._members.ask(user)
 
-    async def _ask_token(self, stored: str, deadline: float) -> Token | None:
-        rows = await self._rows("token_query", self._token_query, {"token": stored}, deadline)
+    async def look_up_all(self, tokens: Sequence[str]) -> Mapping[str, Token]:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        stored_by_token = {token: stored_form(token, self._token_hash) for token in tokens if is_askable(token)}
+        found = await self._current(
+            self._token_query,
+            list(stored_by_token.values()),
+            self._token_portions,
+            self._unambiguous_token_of,
+            _user_of,
+        )
+        pairs = ((token, found[stored]) for token, stored in stored_by_token.items())
+        return {token: row for token, row in pairs if row is not None}
+
+    async def memberships_of(self, users: Sequence[str]) -> Mapping[str, Sequence[Membership]]:
+        """See :class:`wampgate.core.interfaces.TokenStore`."""
+        found = await self._current(
+            self._membership_query,
+            [user for user in dict.fromkeys(users) if is_askable(user)],
+            self._membership_portions,
+            memberships_of,
+            lambda user, _: user,
+        )
+        return {user: found.get(user, ()) for user in users}
+
+    async def _current(
+        self,
+        query: Query,
+        values: Sequence[str],
+        portions: Portions,
+        answer_of: Callable[[Rows], V],
+        subject: Callable[[str, V], str | None],
+    ) -> dict[str, V]:
+        """The answer for each value; one that a change has overtaken is asked for again."""
+        found: dict[str, V] = {}
+        for _ in range(_TRIES):
+            asked = self._revisions.number
+            for portion in portions.of(values):
+                rows = await self._ask_each(query, portion)
+                portions.brought(sum(map(len, rows)), len(portion))
+                found.update(zip(portion, self._answers(query, rows, answer_of), strict=True))
+            values = [value for value in values if self._revisions.changed_since(asked, subject(value, found[value]))]
+            if not values:
+                return found
+        raise StoreUnavailable("the token store's rows change faster than they can be read")
+
+    async def _ask_each(self, query: Query, values: Sequence[str]) -> list[Rows]:
+        deadline = self._clock.seconds() + self._timeout
         try:
-            return token_of(rows, allow_null_expires=self._allow_null_expires)
+            return await self._batches.ask_each(query, values, self._parameters, deadline)
+        except QueryRefused as refused:
+            raise self._fault(query, refused.reason) from None
+
+    def _answers(self, query: Query, rows: list[Rows], answer_of: Callable[[Rows], V]) -> list[V]:
+        try:
+            return [answer_of(each) for each in rows]
         except RowsUnusable as fault:
-            raise self._fault("token_query", str(fault)) from None
+            raise self._fault(query, str(fault)) from None
+
+    async def _ask_token(self, stored: str, deadline: float) -> Token | None:
+        rows = await self._rows(self._token_query, stored, deadline)
+        [token] = self._answers(self._token_query, [rows], self._token_of)
+        return token
 
     async def _ask_memberships(self, user: str, deadline: float) -> Sequence[Membership]:
-        rows = await self._rows("membership_query", self._membership_query, {"user": user}, deadline)
-        try:
-            return memberships_of(rows)
-        except RowsUnusable as fault:
-            raise self._fault("membership_query", str(fault)) from None
+        rows = await self._rows(self._membership_query, user, deadline)
+        [memberships] = self._answers(self._membership_query, [rows], memberships_of)
+        return memberships
 
-    async def _rows(self, name: str, query: str, parameters: dict[str, str], deadline: float) -> Rows:
+    def _token_of(self, rows: Rows) -> Token | None:
+        return token_of(rows, allow_null_expires=self._allow_null_expires)
+
+    def _unambiguous_token_of(self, rows: Rows) -> Token | None:
+        """As for one, but a token of several users opens nothing and does not keep the others from their answers."""
         try:
-            rows = await self._engine.ask(query, parameters | {"timezone": self._timezone}, deadline)
+            return self._token_of(rows)
+        except TokenAmbiguous as fault:
+            self._fault(self._token_query, str(fault))
+            return None
+
+    async def _rows(self, query: Query, value: str, deadline: float) -> Rows:
+        try:
+            return await self._engine.ask(query.sql, {query.parameter: value} | self._parameters, deadline)
         except QueryRefused as refused:
             if refused.fits_nothing:
                 return []
-            raise self._fault(name, refused.reason) from None
-        return rows
+            raise self._fault(query, refused.reason) from None
 
-    def _fault(self, name: str, reason: str) -> StoreUnavailable:
+    def _fault(self, query: Query, reason: str) -> StoreUnavailable:
         """The error for a query that does not do what it should; the first of a kind is logged."""
-        if (name, reason) not in self._reported and len(self._reported) < 100:
-            self._reported.add((name, reason))
-            log.error("token store: the {name} does not work: {reason}", name=name, reason=reason)
-        return StoreUnavailable(f"the {name} of the token store does not work; the log says why")
+        if (query.name, reason) not in self._reported and len(self._reported) < 100:
+            self._reported.add((query.name, reason))
+            log.error("token store: the {name} does not work: {reason}", name=query.name, reason=reason)
+        return StoreUnavailable(f"the {query.name} of the token store does not work; the log says why")
+
+
+def _user_of(_: str, token: Token | None) -> str | None:
+    return None if token is None else token.user

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wampgate.stores.instants import zone_of
-from wampgate.stores.sql import SqlTokenStore
+from wampgate.stores.sql import Query, SqlTokenStore
+from wampgate.stores.sqlite_poll import SqlitePoll
 from wampgate.stores.sqlite_thread import SqliteThread
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class SqliteTokenStore(SqlTokenStore):
         path: the database file, as ``wampgate init`` makes it. The process needs the right to
             write into its folder, where SQLite keeps the files of its write-ahead log.
         timeout: seconds until a question is refused.
+        poll_seconds: how often it is looked whether the file has changed, if changes are watched.
         token_query: returns ``(user_id, seconds_left)`` for ``:token``; the default asks ``oauth_access_tokens``.
             The function ``seconds_since_1970(value, :timezone)`` reads ISO 8601 texts and numbers.
         membership_query: returns ``(organization_id)`` or ``(organization_id, role)`` for ``:user``;
@@ -58,6 +61,7 @@ class SqliteTokenStore(SqlTokenStore):
         *,
         path: str | os.PathLike[str],
         timeout: float = 3.0,
+        poll_seconds: float = 0.25,
         token_query: str | None = None,
         membership_query: str | None = None,
         token_hash: TokenHash = "sha256",  # noqa: S107 - a kind, no token
@@ -65,19 +69,24 @@ class SqliteTokenStore(SqlTokenStore):
         allow_null_expires: bool = False,
     ) -> None:
         zone_of(timezone)
+        if not 0 < poll_seconds < math.inf:
+            raise ValueError(f"poll_seconds is {poll_seconds!r}: expected a number of seconds above 0")
+        thread = SqliteThread(reactor, Path(path), timeout=timeout)
         super().__init__(
             reactor,
-            SqliteThread(reactor, Path(path), timeout=timeout),
+            thread,
+            thread,
+            SqlitePoll(reactor, thread, seconds=poll_seconds, timeout=timeout),
             timeout=timeout,
-            token_query=_checked("token_query", token_query or TOKEN_QUERY, "token"),
-            membership_query=_checked("membership_query", membership_query or MEMBERSHIP_QUERY, "user"),
+            token_query=_query("token_query", "token", token_query or TOKEN_QUERY),
+            membership_query=_query("membership_query", "user", membership_query or MEMBERSHIP_QUERY),
             token_hash=token_hash,
             timezone=timezone,
             allow_null_expires=allow_null_expires,
         )
 
 
-def _checked(name: str, query: str, parameter: str) -> str:
-    if f":{parameter}" not in query:
+def _query(name: str, parameter: str, sql: str) -> Query:
+    if f":{parameter}" not in sql:
         raise ValueError(f"{name} does not use its parameter :{parameter}")
-    return query
+    return Query(name, parameter, sql)

@@ -18,12 +18,12 @@ from wampgate.stores.instants import seconds_since_1970
 from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from twisted.internet.base import DelayedCall, ReactorBase
 
-    from wampgate.stores.sql import Rows
+    from wampgate.stores.sql import Query, Rows
 
 log = Logger()
 
@@ -41,20 +41,19 @@ class _Unreadable(Exception):
 
 
 class _Question:
-    """A query on its way to an answer. ``given_up`` is all that both threads touch."""
+    """Some work on the database on its way to an answer. ``given_up`` is all that both threads touch."""
 
-    __slots__ = ("answer", "given_up", "parameters", "query", "timer")
+    __slots__ = ("answer", "given_up", "timer", "work")
 
-    def __init__(self, query: str, parameters: Mapping[str, str]) -> None:
-        self.query = query
-        self.parameters = parameters
-        self.answer: Deferred[Rows] = Deferred()
+    def __init__(self, work: Callable[[_File], Any]) -> None:
+        self.work = work
+        self.answer: Deferred[Any] = Deferred()
         self.timer: DelayedCall | None = None
         self.given_up = False
 
 
 class SqliteThread:
-    """An :class:`wampgate.stores.sql.Engine` over a SQLite file.
+    """An :class:`wampgate.stores.sql.Engine` and :class:`wampgate.stores.sql.Batches` over a SQLite file.
 
     Args:
         reactor: takes the answers into its thread.
@@ -112,7 +111,26 @@ class SqliteThread:
 
     def ask(self, query: str, parameters: Mapping[str, str], deadline: float) -> Deferred[Rows]:
         """See :class:`wampgate.stores.sql.Engine`."""
-        question = _Question(query, parameters)
+        return self._ask(lambda file: file.rows(query, parameters), deadline)
+
+    async def ask_each(
+        self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
+    ) -> list[Rows]:
+        """See :class:`wampgate.stores.sql.Batches`: one after the other, without leaving the thread in between."""
+        questions = [{**parameters, query.parameter: value} for value in values]
+        found: list[Rows] = await self._ask(lambda file: [file.rows(query.sql, each) for each in questions], deadline)
+        return found
+
+    def version(self, deadline: float) -> Deferred[tuple[int, int]]:
+        """What differs from one time to the next if others have changed the database in between.
+
+        Raises:
+            StoreUnavailable: no answer in time.
+        """
+        return self._ask(_File.version, deadline)
+
+    def _ask(self, work: Callable[[_File], Any], deadline: float) -> Deferred[Any]:
+        question = _Question(work)
         seconds = deadline - self._reactor.seconds()
         if not self._running:
             question.answer.errback(StoreUnavailable("the token store is not running"))
@@ -132,7 +150,7 @@ class SqliteThread:
         self._ready = False
         self._settle(question, StoreUnavailable("the token store did not answer in time"))
 
-    def _settle(self, question: _Question, answer: Rows | Exception) -> None:
+    def _settle(self, question: _Question, answer: Any) -> None:
         if question not in self._open:
             return
         self._open.remove(question)
@@ -143,7 +161,7 @@ class SqliteThread:
         else:
             question.answer.callback(answer)
 
-    def _worked(self, question: _Question, answer: Rows | Exception) -> None:
+    def _worked(self, question: _Question, answer: Any) -> None:
         """In the reactor's thread: the thread is done with a question."""
         self._queued -= 1
         if isinstance(answer, _Unreadable):
@@ -191,21 +209,31 @@ class _File:
         self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._openings = 0
 
     def __str__(self) -> str:
         return str(self._path)
 
-    def answer(self, question: _Question) -> Rows | Exception:
-        """The rows, or why there are none. Raises nothing."""
+    def answer(self, question: _Question) -> Any:
+        """What the question's work finds, or an exception that says why it finds nothing. Raises nothing."""
         if question.given_up:
             return []
         try:
-            with closing(self._current().cursor()) as cursor:
-                assert self._connection is not None  # noqa: S101 - it was opened just now
-                self._connection.set_progress_handler(lambda: question.given_up, STEPS)
-                return cursor.execute(question.query, question.parameters).fetchall()
-        except Exception as error:  # noqa: BLE001 - a thread that ends would answer nobody any more
+            self._current().set_progress_handler(lambda: question.given_up, STEPS)
+            return question.work(self)
+        except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError) as error:
             return self._judged(error)
+
+    def rows(self, query: str, parameters: Mapping[str, str]) -> Rows:
+        """What a query returns. Raises what SQLite does."""
+        assert self._connection is not None  # noqa: S101 - it was opened before the work began
+        with closing(self._connection.cursor()) as cursor:
+            return cursor.execute(query, parameters).fetchall()
+
+    def version(self) -> tuple[int, int]:
+        """How often the file was opened, and SQLite's counter of others' changes to it."""
+        [(version,)] = self.rows("PRAGMA data_version", {})
+        return self._openings, version
 
     def close(self) -> None:
         """Let go of the file."""
@@ -220,6 +248,7 @@ class _File:
             self.close()
             self._connection = self._opened()
             self._identity = identity
+            self._openings += 1
         return self._connection
 
     def _opened(self) -> sqlite3.Connection:

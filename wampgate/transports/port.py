@@ -15,6 +15,17 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from wampgate.transports.head import Head, RequestError, head_of
+from wampgate.transports.proxy import (
+    UNIX,
+    Client,
+    ProxyHeaderError,
+    TrustedProxies,
+    looks_proxied,
+    plain_host,
+    proxy_header,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,16 +37,13 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-MAX_LINE: Final = 8192
-"""Bytes of the request line or of one header line."""
-
-MAX_HEADER: Final = 32768
-"""Bytes of the request line and all headers."""
-
-MAX_LINES: Final = 200
-"""Header lines."""
-
 _FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+
+_TELLING: Final = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded")
+"""What a proxy sends to tell of its client; the first two are understood."""
+
+_SPARINGLY_SECONDS: Final = 10.0
+"""Between two log lines of one kind about refused connections: whoever connects must not fill the log."""
 
 _STATUS: Final = {
     400: "Bad Request",
@@ -43,79 +51,9 @@ _STATUS: Final = {
     404: "Not Found",
     408: "Request Timeout",
     421: "Misdirected Request",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
 }
-
-
-class RequestError(Exception):
-    """A request that is answered here and goes nowhere.
-
-    Attributes:
-        status: the HTTP status code.
-        message: for the client.
-        log: for the operator, with the key that would change it; empty for what is the client's fault.
-    """
-
-    def __init__(self, status: int, message: str, log: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.log = log
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request's line and headers: names in lower case, values as they came, the last one wins."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-
-    @property
-    def is_upgrade(self) -> bool:
-        """Whether it asks for a WebSocket."""
-        return "websocket" in self.headers.get("upgrade", "").lower()
-
-
-def head_of(buffer: bytes) -> Head | None:
-    """The head of an HTTP request, once it is complete.
-
-    Raises:
-        RequestError: it is no HTTP request, or larger than it may be.
-    """
-    end = buffer.find(b"\r\n\r\n")
-    if max(end, len(buffer) if end < 0 else 0) > MAX_HEADER:
-        raise RequestError(431, "the request's header is too large")
-    if end >= 0:
-        return _parse(buffer[:end])
-    if not _may_be_http(buffer):
-        raise RequestError(400, "this is no HTTP/1.1 request")
-    return None
-
-
-def _parse(data: bytes) -> Head:
-    """A complete head.
-
-    Raises:
-        RequestError: it is no HTTP request, or larger than it may be.
-    """
-    lines = data.split(b"\r\n")
-    if len(lines) > MAX_LINES or any(len(line) > MAX_LINE for line in lines):
-        raise RequestError(431, "the request's header is too large")
-    request_line = lines[0].split(b" ")
-    if len(request_line) != 3 or not request_line[2].startswith(b"HTTP/1."):
-        raise RequestError(400, "this is no HTTP/1.1 request")
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip() or line[:1] in (b" ", b"\t"):
-            raise RequestError(400, "a header line is malformed")
-        key = name.decode("latin-1").lower()
-        if key in ("host", "origin") and key in headers:
-            raise RequestError(400, f"the {key} header appears more than once")
-        headers[key] = value.strip().decode("latin-1")
-    path = request_line[1].partition(b"?")[0].decode("latin-1")
-    return Head(request_line[0].decode("latin-1"), path, headers)
 
 
 class Sniffer(Protocol):
@@ -124,19 +62,32 @@ class Sniffer(Protocol):
     factory: Port
     transport: Any  # what Twisted's interface of it leaves out is used here
 
-    def __init__(self) -> None:
+    def __init__(self, *, proxied: bool = False) -> None:
+        """Made by the port.
+
+        Args:
+            proxied: whether a PROXY protocol header has to come first.
+        """
+        self._proxied = proxied
         self._buffer = b""
         self._deadline: Deadline | None = None
-        self._address = ""
+        self._entered = False
+        self._counted: str | None = None
+        self._client = Client(UNIX)
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Start the clock, or refuse at once if there are too many already."""
-        self._address = getattr(self.transport.getPeer(), "host", "unix")
-        if self._address != "unix":
+        peer = self.transport.getPeer()
+        host = getattr(peer, "host", None)
+        if host is not None:
+            self._client = Client(plain_host(host), peer.port)
             # Small messages leave at once instead of waiting for an acknowledgement.
             self.transport.setTcpNoDelay(True)
-        if not self.factory.enter(self._address):
-            self._address = ""
+        if not self.factory.enter(self._client, proxied=self._proxied):
+            self.transport.abortConnection()
+            return
+        self._entered = True
+        if not self.factory.proxies.trusts(self._client.host) and not self._count():
             self.transport.abortConnection()
             return
         self._deadline = self.factory.deadlines.after(self.factory.header_seconds, self._late)
@@ -144,10 +95,14 @@ class Sniffer(Protocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Read on until the header is there."""
         self._buffer += data
+        if self._proxied and not self._take_proxy_header():
+            return
         try:
             head = head_of(self._buffer)
-            factory = None if head is None else self.factory.choose(head)
+            factory = None if head is None else self._choose(head)
         except RequestError as error:
+            if looks_proxied(self._buffer):
+                self.factory.warn_of_proxy_header(self._client)
             self._refuse(error)
             return
         if factory is not None:
@@ -157,12 +112,49 @@ class Sniffer(Protocol):
         """Give the place back."""
         self._leave()
 
+    def _take_proxy_header(self) -> bool:
+        """Learn from the PROXY protocol's header who is there; False while, or because, there is none."""
+        try:
+            found = proxy_header(self._buffer, self._client)
+        except ProxyHeaderError as error:
+            self.factory.refuse_proxy_header(self._client, str(error))
+            self.transport.abortConnection()
+            return False
+        if found is None:
+            return False
+        self._client, size = found
+        self._buffer = self._buffer[size:]
+        self._proxied = False
+        # Behind a balancer there may be one more proxy, whose clients its headers tell.
+        if not self.factory.proxies.trusts(self._client.host) and not self._count():
+            self.transport.abortConnection()
+            return False
+        return True
+
+    def _choose(self, head: Head) -> Any:
+        """The protocol factory that serves a request, once it is known who asks.
+
+        Raises:
+            RequestError: it must not be served.
+        """
+        self._client = self.factory.client(self._client, head)
+        if self._counted is None and not self._count():
+            raise RequestError(429, "there are too many connections from your address")
+        return self.factory.choose(head)
+
+    def _count(self) -> bool:
+        """Take one of the places of the client's address, if there is one."""
+        if not self.factory.count(self._client.host):
+            return False
+        self._counted = self._client.host
+        return True
+
     def _hand_over(self, factory: Any) -> None:
         """Let another protocol have the connection, from its first byte on."""
         self.factory.deadlines.cancel(self._deadline)
         self._deadline = None
         transport = self.transport
-        protocol = factory.buildProtocol(transport.getPeer())
+        protocol = factory.buildProtocol(self._client)
         leave = self._leave
         lost = protocol.connectionLost
 
@@ -179,7 +171,7 @@ class Sniffer(Protocol):
         protocol.dataReceived(buffer)
 
     def _refuse(self, error: RequestError) -> None:
-        self.factory.refuse(error, self._address)
+        self.factory.refuse(error, self._client.host)
         self._buffer = b""
         body = error.message.encode() + b"\n"
         self.transport.write(
@@ -191,15 +183,15 @@ class Sniffer(Protocol):
         self.transport.loseConnection()
 
     def _late(self) -> None:
-        self.factory.refuse(RequestError(408, "the header did not come in time"), self._address)
+        self.factory.refuse(RequestError(408, "the header did not come in time"), self._client.host)
         self.transport.abortConnection()
 
     def _leave(self) -> None:
         self.factory.deadlines.cancel(self._deadline)
         self._deadline = None
-        if self._address:
-            self.factory.leave(self._address)
-            self._address = ""
+        if self._entered:
+            self._entered = False
+            self.factory.leave(self._counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +231,7 @@ class Port(Factory):
         header_seconds: float = 5.0,
         path: str = "/ws",
         refuse_forwarded: bool = False,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         """Made by the service.
 
@@ -252,6 +245,7 @@ class Port(Factory):
             header_seconds: from the opened connection to the end of the header.
             path: where WebSockets are served.
             refuse_forwarded: whether to refuse what came through a proxy (the demo does).
+            proxies: who is believed about those behind it; None for nobody.
         """
         self._websocket = websocket
         self._web = web
@@ -262,39 +256,104 @@ class Port(Factory):
         self.header_seconds = header_seconds
         self._path = path
         self._refuse_forwarded = refuse_forwarded
+        self.proxies = proxies or TrustedProxies()
         self._open = 0
         self._open_by_address: Counter[str] = Counter()
+        self._last_line_by_kind: dict[str, float] = {}
+        self._warned_of_headers = False
         self.counters: Counter[str] = Counter()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ARG002, N802 - Twisted's name
         """A protocol for a new connection."""
-        sniffer = Sniffer()
+        return self.sniffer()
+
+    def sniffer(self, *, proxied: bool = False) -> Sniffer:
+        """A protocol for a new connection; ``proxied`` if a PROXY protocol header has to come first."""
+        sniffer = Sniffer(proxied=proxied)
         sniffer.factory = self
         return sniffer
 
-    def enter(self, address: str) -> bool:
-        """Take a place for a connection, if there is one."""
+    def enter(self, client: Client, *, proxied: bool) -> bool:
+        """Take a place for a connection, if there is one, and if its peer may be there at all."""
+        if proxied and not self.proxies.trusts(client.host):
+            self._complain(
+                "untrusted_proxy",
+                "refused a connection from {address}: this listener has `proxy_protocol`,"
+                " and the address is not in `trusted_proxies`",
+                address=client.host,
+            )
+            return False
         limits = self._limits
         if self._open >= limits.total:
-            why = "connections"
-        elif limits.per_address and self._open_by_address[address] >= limits.per_address:
-            why = "connections_per_address"
-        elif self._open - self._joined() >= limits.unauthenticated:
-            why = "unauthenticated_connections"
-        else:
-            self._open += 1
-            self._open_by_address[address] += 1
-            return True
-        self.counters[why] += 1
-        _log.warn("refused a connection from {address}: limits.{why} is reached", address=address, why=why)
+            return self._full("connections", client.host)
+        if self._open - self._joined() >= limits.unauthenticated:
+            return self._full("unauthenticated_connections", client.host)
+        self._open += 1
+        return True
+
+    def count(self, host: str) -> bool:
+        """Take one of the places of an address, if there is one."""
+        limit = self._limits.per_address
+        if limit and self._open_by_address[host] >= limit:
+            return self._full("connections_per_address", host)
+        self._open_by_address[host] += 1
+        return True
+
+    def leave(self, host: str | None) -> None:
+        """Give a connection's place back, and its address's if it was counted."""
+        self._open -= 1
+        if host is None:
+            return
+        self._open_by_address[host] -= 1
+        if not self._open_by_address[host]:
+            del self._open_by_address[host]
+
+    def _full(self, limit: str, host: str) -> bool:
+        self._complain(limit, "refused a connection from {address}: limits.{why} is reached", address=host, why=limit)
         return False
 
-    def leave(self, address: str) -> None:
-        """Give a connection's place back."""
-        self._open -= 1
-        self._open_by_address[address] -= 1
-        if not self._open_by_address[address]:
-            del self._open_by_address[address]
+    def _complain(self, kind: str, line: str, **fields: object) -> None:
+        """Count a refused connection, and log one now and then."""
+        self.counters[kind] += 1
+        now = self.deadlines.now()
+        last = self._last_line_by_kind.get(kind)
+        if last is None or now - last >= _SPARINGLY_SECONDS:
+            self._last_line_by_kind[kind] = now
+            _log.warn(line + " ({count} so far)", count=self.counters[kind], **fields)
+
+    def client(self, peer: Client, head: Head) -> Client:
+        """Who sent a request that came from a peer."""
+        headers = head.headers
+        told = [name for name in _TELLING if name in headers]
+        if not told:
+            return peer
+        if not self._warned_of_headers and not self._refuse_forwarded and not self.proxies.trusts(peer.host):
+            self._warned_of_headers = True
+            _log.warn(
+                "a request from {address} came with {header}: if that is your proxy, add it to `trusted_proxies`;"
+                " until then all its clients count as one (this is said once)",
+                address=peer.host,
+                header=told[0],
+            )
+        return self.proxies.client(peer, headers.get("x-forwarded-for"), headers.get("x-forwarded-proto"))
+
+    def warn_of_proxy_header(self, peer: Client) -> None:
+        """Tell that a proxy speaks the PROXY protocol to a listener that does not."""
+        self._complain(
+            "unexpected_proxy_header",
+            "refused a connection from {address}: it began with a PROXY protocol header;"
+            " if that is your proxy, set `proxy_protocol` on the listener and add it to `trusted_proxies`",
+            address=peer.host,
+        )
+
+    def refuse_proxy_header(self, peer: Client, why: str) -> None:
+        """Tell that a trusted proxy does not speak the PROXY protocol as it should."""
+        self._complain(
+            "bad_proxy_header",
+            "refused a connection from {address}: {why}; the listener has `proxy_protocol`",
+            address=peer.host,
+            why=why,
+        )
 
     def choose(self, head: Head) -> Any:
         """The protocol factory that serves a request.
@@ -333,9 +392,17 @@ class Port(Factory):
             _log.warn("refused a request from {address}: {why}", address=address, why=error.log)
 
 
-def _may_be_http(data: bytes) -> bool:
-    """Whether bytes begin as a request line does: with a method in capitals."""
-    return data[:1].isalpha() and data[:3].upper() == data[:3]
+class ProxiedPort(Factory):
+    """A listener on which every connection begins with a PROXY protocol header; all else is its port's."""
+
+    noisy = False
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ARG002, N802 - Twisted's name
+        """A protocol for a new connection."""
+        return self._port.sniffer(proxied=True)
 
 
 def _ignore(_: bytes) -> None:

@@ -73,7 +73,7 @@ class TrustedProxies:
             return self._unix
         if not self._networks:
             return False
-        address = _address(host)
+        address = _address(host.partition("%")[0])
         return address is not None and any(address in network for network in self._networks)
 
     def client(self, peer: Client, forwarded_for: str | None, forwarded_proto: str | None) -> Client:
@@ -107,6 +107,11 @@ def plain_host(host: str) -> str:
         return host
     address = _address(host)
     return host if address is None else str(address)
+
+
+def looks_proxied(data: bytes) -> bool:
+    """Whether a connection's first bytes are a PROXY protocol header, of either version, where none is expected."""
+    return data.startswith((b"PROXY ", _V2_SIGNATURE))
 
 
 def proxy_header(data: bytes, peer: Client) -> tuple[Client, int] | None:
@@ -192,6 +197,8 @@ def _is_secure(forwarded_proto: str | None, otherwise: bool | None) -> bool | No
 
 
 def _address(text: str) -> IpAddress | None:
+    if "%" in text:  # a zone: any text at all would do for one
+        return None
     try:
         address = ip_address(text)
     except ValueError:

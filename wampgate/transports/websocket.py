@@ -16,7 +16,9 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.logger import Logger
 
 from wampgate.core.interfaces import Connection
+from wampgate.transports.credentials import RepeatedParameter, bearer_of, query_of
 from wampgate.transports.outbox import Outbox, OutboxLimits
+from wampgate.transports.proxy import UNIX, Client
 from wampgate.transports.turn import Encoding, Turn
 from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.frames import BINARY, TEXT
@@ -24,6 +26,7 @@ from wampgate.wire.serializers import SERIALIZER_BY_SUBPROTOCOL, SERIALIZERS
 
 if TYPE_CHECKING:
     from wampgate.core.deadlines import Deadlines
+    from wampgate.core.interfaces import Query, Ticket
     from wampgate.core.router import Router
     from wampgate.core.session import Session
 
@@ -48,6 +51,8 @@ _AFTER_HANDSHAKE: Final = (
     "websocket_extensions",
     "_wskey",
     "_agent",
+    "_bearer",
+    "_query",
 )
 """What Autobahn keeps of the handshake and no one asks for any more: 2 kB a connection."""
 
@@ -59,6 +64,7 @@ class WebSocketPeer(WebSocketServerProtocol):
     transport: Any  # what Twisted's interface of it leaves out is used here
     session: Session | None = None
     outbox: Outbox | None = None
+    client = Client(UNIX)
     heard = True
     """Whether anything came since the last ping."""
 
@@ -66,6 +72,8 @@ class WebSocketPeer(WebSocketServerProtocol):
     _first = TEXT
     _fragments = 0
     _agent = ""
+    _bearer: Ticket | None = None
+    _query: Query | None = None
 
     # --- bytes in ---
 
@@ -156,12 +164,20 @@ class WebSocketPeer(WebSocketServerProtocol):
             self.outbox.write(data)
 
     def onConnect(self, request: ConnectionRequest) -> str:  # noqa: N802 - Autobahn's name
-        """Choose the serializer by the client's order of subprotocols.
+        """Choose the serializer by the client's order of subprotocols, and take what shows who it is.
 
         Raises:
-            ConnectionDeny: the client speaks none of ours.
+            ConnectionDeny: the client speaks none of ours, or its query string says two things.
         """
         self._agent = str(request.headers.get("user-agent", ""))[:100]
+        self._bearer = bearer_of(request.headers)
+        if self.factory.query_string:
+            try:
+                self._query = query_of(request.params)
+            except RepeatedParameter as error:
+                raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
+                    400, f"the parameter {error} appears more than once"
+                ) from None
         for protocol in request.protocols:
             if protocol in SERIALIZER_BY_SUBPROTOCOL:
                 return str(protocol)
@@ -182,15 +198,19 @@ class WebSocketPeer(WebSocketServerProtocol):
             deadlines=factory.deadlines,
             limits=factory.outbox_limits,
         )
-        peer = self.transport.getPeer()
-        address = getattr(peer, "host", "unix")
+        client = self.client
+        # What Autobahn and we log of this connection names who is there, not the proxy before it.
+        self.peer = client.peer
+        secure = bool(self._transport_details.is_secure) if client.secure is None else client.secure
         self.session = factory.router.connected(
             self.outbox,
             Connection(
-                f"{address}:{getattr(peer, 'port', '')}",
-                address,
-                secure=bool(self._transport_details.is_secure),
+                client.peer,
+                client.host,
+                secure=secure,
                 agent=self._agent,
+                bearer=self._bearer,
+                query=self._query,
             ),
         )
         factory.peers.add(self)
@@ -275,6 +295,7 @@ class WebSocketListener(WebSocketServerFactory):
         outbox_limits: OutboxLimits,
         message_bytes: int = 1 << 20,
         fragments_per_message: int = 1024,
+        query_string: bool = False,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # Autobahn's
             protocols=[serializer.subprotocol for serializer in SERIALIZERS]
@@ -285,6 +306,7 @@ class WebSocketListener(WebSocketServerFactory):
         self.outbox_limits = outbox_limits
         self.message_bytes = message_bytes
         self.fragments_per_message = fragments_per_message
+        self.query_string = query_string
         self.peers: set[WebSocketPeer] = set()
         self.cut_off = 0
         self.encoding_by_subprotocol = {serializer.subprotocol: Encoding(serializer) for serializer in SERIALIZERS}
@@ -309,10 +331,11 @@ class WebSocketListener(WebSocketServerFactory):
         for peer in [peer for peer in self.peers if id(peer) // 64 % shares == share]:
             peer.ping()
 
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: ARG002, N802 - Twisted's name
-        """A protocol for a new connection."""
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
+        """A protocol for a new connection of a client, as the port knows it."""
         peer = WebSocketPeer()
         peer.factory = self
+        peer.client = addr
         return peer
 
 

@@ -115,8 +115,8 @@ class Load:
         begin = time.monotonic()
         try:
             what()
-        except Aborted as aborted:
-            self.refusals.append((time.monotonic(), aborted.reason))
+        except (Aborted, Closed) as refused:
+            self.refusals.append((time.monotonic(), refused.reason))
         except WampError as error:
             self.refusals.append((time.monotonic(), error.uri))
         else:

@@ -32,7 +32,7 @@ def matched(pattern: str, match: Match) -> frozenset[str]:
 
 
 def allowed_by(rules: Sequence[Rule], role: str, action: Action, uri: str) -> bool | None:
-    """What rules say of one URI: the most specific that match it, and of those the ones that deny; None if none match."""
+    """What rules say of one URI: the most specific that match it, of those the ones that deny; None if none match."""
     speaking = [
         one
         for one in rules
@@ -134,7 +134,12 @@ def test_no_rule_is_no_decision() -> None:
 def test_an_exact_rule_allows_no_pattern() -> None:
     rules = Rules([rule("member", ["subscribe"], "organization.1", "exact")])
     assert rules.decide("member", "subscribe", "organization.1", "exact") is not None
-    for pattern, match in (("organization.1", "prefix"), ("organization.1.", "prefix"), ("organization.", "wildcard")):
+    wider: list[tuple[str, Match]] = [
+        ("organization.1", "prefix"),
+        ("organization.1.", "prefix"),
+        ("organization.", "wildcard"),
+    ]
+    for pattern, match in wider:
         assert rules.decide("member", "subscribe", pattern, match) is None
 
 

@@ -45,7 +45,11 @@ SINGLE_FAULTS = [
     # unknown and repeated keys
     (("realm",), [], 'realm: expected a known key, got one that is not; did you mean "realms"?'),
     ((*REALM, "authorisation"), {}, "realms[0].authorisation: expected a known key, got one that is not; did you mean"),
-    (("zzz",), 1, "zzz: expected a known key, got one that is not; the keys here are: listen, hosts, origins, limits"),
+    (
+        ("zzz",),
+        1,
+        "zzz: expected a known key, got one that is not; the keys here are: listen, hosts, origins, trusted_proxies, goodbye, limits",
+    ),
     (("an odd key",), 1, '["an odd key"]: expected a known key'),
     ((*STORE, "path"), "x", "realms[0].store.path: expected a known key"),
     # kinds

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
     from wampgate.core.decisions import Action, Disclosure
+    from wampgate.core.errors import Farewell
     from wampgate.core.interfaces import Authenticator, Change, Membership, Token
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 Wamp = list[Any]
 
-ROLES: Final = {"subscriber": {}, "publisher": {}, "caller": {}, "callee": {}}
+ROLES: Final[dict[str, Any]] = {"subscriber": {}, "publisher": {}, "caller": {}, "callee": {}}
 
 
 class Clock:
@@ -58,6 +59,7 @@ class Question:
     def __init__(self, subject: str) -> None:
         self.subject = subject
         self.open = False
+        self.memberships: Sequence[Membership] | None = None
 
     def __await__(self) -> Generator[Question, None, None]:
         while not self.open:
@@ -71,6 +73,7 @@ class SlowTokenStore:
         self.store = store
         self.slow = False
         self.asked: list[str] = []
+        self.asked_all: list[Sequence[str]] = []
 
     async def look_up(self, token: str) -> Token | None:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
@@ -81,15 +84,23 @@ class SlowTokenStore:
     async def memberships(self, user: str) -> Sequence[Membership]:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         self.asked.append(user)
-        await self._wait(user)
+        question = await self._wait(user)
+        if question is not None and question.memberships is not None:
+            return question.memberships
         return await self.store.memberships(user)
+
+    def remember(self, question: Question) -> None:
+        """Answer a question about memberships with what is true now, whenever it is answered."""
+        question.memberships = outcome_of(self.store.memberships(question.subject))
 
     async def look_up_all(self, tokens: Sequence[str]) -> Mapping[str, Token]:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
+        self.asked_all.append(tokens)
         return await self.store.look_up_all(tokens)
 
     async def memberships_of(self, users: Sequence[str]) -> Mapping[str, Sequence[Membership]]:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
+        self.asked_all.append(users)
         return await self.store.memberships_of(users)
 
     def watch(self, changed: Callable[[Change], None]) -> None:
@@ -101,9 +112,11 @@ class SlowTokenStore:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         return self.store.hears
 
-    async def _wait(self, subject: str) -> None:
-        if self.slow:
-            await Question(subject)
+    async def _wait(self, subject: str) -> Question | None:
+        question = Question(subject) if self.slow else None
+        if question is not None:
+            await question
+        return question
 
 
 class Peer:
@@ -111,14 +124,14 @@ class Peer:
 
     encoding = "json"
 
-    def __init__(self, routed: Routed, address: str) -> None:
+    def __init__(self, routed: Routed, address: str, agent: str) -> None:
         self._routed = routed
         self._read = 0
         self.messages: list[Wamp] = []
         self.closed: tuple[int, str] | None = None
         self.paused = False
         self.request = 0
-        self.session: Session = routed.router.connected(self, Connection(f"{address}:50000", address))
+        self.session: Session = routed.router.connected(self, Connection(f"{address}:50000", address, agent=agent))
 
     # --- Link ---
 
@@ -209,7 +222,12 @@ class Routed:
     """A router with its realms, stores and clock."""
 
     def __init__(
-        self, *realms: RealmUnderTest, guesses: int = 50, hello_seconds: float = 5.0, join_seconds: float = 10.0
+        self,
+        *realms: RealmUnderTest,
+        guesses: int = 50,
+        hello_seconds: float = 5.0,
+        join_seconds: float = 10.0,
+        goodbye: Farewell = "always",
     ) -> None:
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock)
@@ -231,11 +249,12 @@ class Routed:
             guesses=Guesses(guesses, self.clock),
             hello_seconds=hello_seconds,
             join_seconds=join_seconds,
+            goodbye=goodbye,
         )
 
-    def peer(self, address: str = "127.0.0.1") -> Peer:
+    def peer(self, address: str = "127.0.0.1", agent: str = "") -> Peer:
         """A new connection."""
-        self.peers.append(Peer(self, address))
+        self.peers.append(Peer(self, address, agent))
         return self.peers[-1]
 
     def receive(self, peer: Peer, data: bytes) -> None:
@@ -252,7 +271,7 @@ class Routed:
         """Hand over what goes to sessions inside the router."""
         self.deliver.flush()
 
-    def record(self, event: str, session: Session, **fields: object) -> None:  # noqa: ARG002 - the interface's
+    def record(self, event: str, session: Session, **fields: object) -> None:
         """See :class:`wampgate.core.interfaces.Record`."""
         self.records.append((event, fields))
 
@@ -335,13 +354,14 @@ class RealmUnderTest:
         self._wrap_authorizer = authorizer
         self.memory: MemoryTokenStore
         self.store: SlowTokenStore
+        self.memberships: Memberships
         self.realm: Realm
 
     def build(self, routed: Routed) -> None:
         """Make the realm, once the router's clock is there."""
         self.memory = MemoryTokenStore(routed.clock)
         self.store = SlowTokenStore(self.memory)
-        memberships = Memberships(
+        self.memberships = Memberships(
             self.store,
             now=routed.clock,
             seconds=self._cache_seconds,
@@ -349,7 +369,7 @@ class RealmUnderTest:
             odd_id=lambda user, organization: routed.odd_ids.append((user, organization)),
         )
         authorizer = OrganizationAuthorizer(
-            Rules(self._rules), memberships, require_organization=self._require_organization
+            Rules(self._rules), self.memberships, require_organization=self._require_organization
         )
         backend = StaticPrincipal("backend", "backend", sha256(b"the ticket of backend").hexdigest())
         authenticators: dict[str, Authenticator] = {

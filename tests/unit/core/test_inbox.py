@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wampgate.wire.messages import Message
 
 
-def wait(
+def wait(  # noqa: PLR0917 - the arguments of Inbox.wait, most of them positional there too
     inbox: Inbox,
     kind: type[Message],
     request: int,

@@ -66,8 +66,8 @@ def test_a_pattern_map_finds_what_asking_each_pattern_finds(
         assert sorted(values) == sorted(expected)
         order = [("exact", "prefix", "wildcard").index(value.split(" ")[0]) for value in values]
         assert order == sorted(order)
-    for pattern, match in naive:
-        assert found.get(pattern, match) == naive[pattern, match]
+    for (pattern, match), value in naive.items():
+        assert found.get(pattern, match) == value
 
 
 @given(changes=st.lists(patterns, max_size=20, unique=True))

@@ -226,7 +226,7 @@ def test_the_router_says_goodbye_to_sessions_only(state: State) -> None:
 @pytest.mark.parametrize("state", list(STATES), ids=lambda state: state.name)
 def test_shutting_closes_without_a_word(state: State) -> None:
     # Stock clients come back after a close code, and not after a GOODBYE.
-    routed = Routed()
+    routed = Routed(goodbye="auto")
     peer = STATES[state](routed)
     routed.router.shut(peer.session, 1012, "wamp.close.system_shutdown")
     assert peer.heard() == []

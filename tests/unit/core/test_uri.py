@@ -113,7 +113,7 @@ def test_a_uri_is_what_the_specification_s_expression_takes_without_control_char
         and not any(
             character.isspace()
             or character == "#"
-            or not 0x20 <= ord(character)
+            or not ord(character) >= 0x20
             or 0x7F <= ord(character) <= 0x9F
             # Lone surrogates can't be sent on.
             or 0xD800 <= ord(character) <= 0xDFFF
@@ -199,8 +199,10 @@ parts = st.lists(st.sampled_from(("", "wamp", "wampgate", "w", "com")), min_size
 
 @given(pattern=parts, match=st.sampled_from(("exact", "prefix", "wildcard")))
 def test_a_pattern_is_reserved_if_it_can_match_what_is(pattern: str, match: Match) -> None:
-    world = ["wamp", "wampgate", *(f"{root}.{a}{b}" for root in ("wamp", "wampgate") for a in ("wamp", "w", "com", "wampgate", "x")
-             for b in ("", ".wamp", ".w", ".x", ".com", ".wampgate"))]  # fmt: skip
+    below = ("", ".wamp", ".w", ".x", ".com", ".wampgate")
+    world = ["wamp", "wampgate"]
+    for root in ("wamp", "wampgate"):
+        world += [f"{root}{one}{two}" for one in below[1:] for two in below]
     if is_pattern(pattern, match):
         assert is_reserved(pattern, match) == any(matches(pattern, match, uri) for uri in world)
 

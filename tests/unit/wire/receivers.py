@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-import txaio
+from unit.wire.samples import DECODE
 
-# Autobahn's serializers take their clock from txaio when they are imported.
-txaio.use_twisted()
+from wampgate.wire.messages import Event, EventDetails, Result, ResultDetails
+from wampgate.wire.serializers import CBOR, JSON, MSGPACK, SERIALIZERS
 
-from autobahn.wamp import serializer as autobahn  # noqa: E402 - after the framework is chosen
-from unit.wire.samples import DECODE  # noqa: E402
+if TYPE_CHECKING:
+    from wampgate.wire.messages import Message
+    from wampgate.wire.payload import Payload
+    from wampgate.wire.serializers import Serializer
 
-from wampgate.wire.messages import Event, EventDetails, Message, Result, ResultDetails  # noqa: E402
-from wampgate.wire.payload import Payload  # noqa: E402
-from wampgate.wire.serializers import CBOR, JSON, MSGPACK, SERIALIZERS, Serializer  # noqa: E402
 
+def _autobahn() -> Any:
+    """Autobahn's serializers, which take their clock from txaio when they are imported."""
+    import_module("txaio").use_twisted()
+    return import_module("autobahn.wamp.serializer")
+
+
+autobahn: Final = _autobahn()
 AUTOBAHN: Final[dict[Serializer, Any]] = {
     JSON: autobahn.JsonSerializer(),
     MSGPACK: autobahn.MsgPackSerializer(),
@@ -28,7 +35,7 @@ def received(serializer: Serializer, message: Message, payload: Payload) -> Any:
     """What the independent decoder makes of a message; Autobahn has to take it too."""
     data = serializer.encode(message, payload)
     (parsed,) = AUTOBAHN[serializer].unserialize(data)
-    assert parsed.MESSAGE_TYPE == message.code
+    assert message.code == type(parsed).MESSAGE_TYPE
     return DECODE[serializer](data)
 
 

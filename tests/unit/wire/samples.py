@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # ships no types
 
 from wampgate.wire.messages import ABSENT
 from wampgate.wire.serializers import CBOR, JSON, MSGPACK

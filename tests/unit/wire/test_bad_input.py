@@ -6,7 +6,7 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import cbor2
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # ships no types
 import pytest
 from unit.wire.samples import ENCODE, SAMPLES
 

@@ -159,12 +159,13 @@ def test_a_sealed_payload_is_one_element(serializer: Serializer, attributes: dic
 @each_serializer
 def test_empty_args_and_kwargs_are_left_out(serializer: Serializer) -> None:
     event = Event(1, 2, EventDetails(publisher=3))
-    for payload, rest in [
+    cases: list[tuple[Payload, list[Any]]] = [
         (Payload(), []),
         (Payload([], {}), []),
         (Payload((1,)), [[1]]),
         (Payload([], {"k": 1}), [[], {"k": 1}]),
-    ]:
+    ]
+    for payload, rest in cases:
         assert DECODE[serializer](serializer.encode(event, payload)) == [36, 1, 2, {"publisher": 3}, *rest]
 
 

@@ -1,0 +1,45 @@
+"""What an HTTP request shows of who sends it: a token in ``Authorization``, or one in the query string."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wampgate.core.interfaces import Query, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class RepeatedParameter(Exception):
+    """A parameter of the query string appears more than once, so that it says two things. Its text is its name."""
+
+
+def bearer_of(headers: Mapping[str, str]) -> Ticket | None:
+    """The token of ``Authorization: Bearer`` (RFC 6750, section 2.1); None without one.
+
+    Args:
+        headers: by names in lower case.
+    """
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    # A proxy in front of us may have asked for Basic: that is none of our business.
+    return Ticket(token.strip()) if scheme.lower() == "bearer" else None
+
+
+def query_of(parameters: Mapping[str, Sequence[str]]) -> Query:
+    """The token and the organization of a query string; empty parameters count as missing.
+
+    Args:
+        parameters: decoded values by name.
+
+    Raises:
+        RepeatedParameter: one of the two appears more than once.
+    """
+    token, organization = (_only(parameters, name) for name in ("token", "organizationId"))
+    return Query(Ticket(token) if token else None, organization or None)
+
+
+def _only(parameters: Mapping[str, Sequence[str]], name: str) -> str:
+    values = parameters.get(name, ())
+    if len(values) > 1:
+        raise RepeatedParameter(name)
+    return values[0] if values else ""
