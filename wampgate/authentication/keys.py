@@ -223,4 +223,9 @@ def _checked_rsa(key: Any) -> Any:
 def _checked_secret(secret: bytes) -> bytes:
     if len(secret) < MIN_SECRET_BYTES:
         raise UnusableKeys(f"its secret has {len(secret)} bytes: expected at least {MIN_SECRET_BYTES}")
+    try:
+        jwt.get_algorithm_by_name("HS256").prepare_key(secret)
+    except jwt.PyJWTError:
+        # Everyone knows a public key: with it as the secret, everyone could sign.
+        raise UnusableKeys("its secret looks like a key of another kind, a public one perhaps") from None
     return secret

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wampgate.core.interfaces import Issued
 
 
@@ -17,13 +19,13 @@ class Signed:
         user: whose it is.
         seconds_left: how long it is still good, more than 0.
         issued: its own name and age.
-        organizations: those that it names; None where memberships are the store's.
+        organizations: those that it names, with the user's role in each; None where memberships are the store's.
     """
 
     user: str
     seconds_left: float
     issued: Issued
-    organizations: frozenset[str] | None = None
+    organizations: Mapping[str, str] | None = None
 
 
 class SignedTokens(Protocol):

@@ -152,7 +152,7 @@ class TicketAuthenticator:
             self._role,
             "ticket",
             "jwt",
-            user=signed.user if signed.organizations is None else None,
+            user=signed.user,
             expires=self._end(seconds_left),
             token_id=ticket_hash,
             ticket=known_by,

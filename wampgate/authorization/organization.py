@@ -7,8 +7,10 @@ a prefix is not, since it matches ``organization.70`` as well.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
+from wampgate.authorization.memberships import Organizations
 from wampgate.authorization.templates import Templates, TopicTemplate
 from wampgate.core.decisions import Decision, Pending
 from wampgate.core.errors import JoinRefused, uri
@@ -16,7 +18,7 @@ from wampgate.core.errors import JoinRefused, uri
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wampgate.authorization.memberships import Memberships, Organizations
+    from wampgate.authorization.memberships import Memberships
     from wampgate.authorization.rules import Rules
     from wampgate.authorization.templates import Needed
     from wampgate.core.decisions import Action
@@ -63,15 +65,15 @@ class OrganizationAuthorizer:
         decision = self._rules.decide(who.authrole, action, subject, match)
         if decision is not None:
             return decision
-        if who.user is None or self._memberships is None:
+        if who.user is None or not self._has_organizations(who):
             return _NO_RULE
         needed = self._templates.needs(who, action, subject, match)
         if needed is None:
             return _NO_RULE
         if not needed:
             return _OWN_TOPIC
-        organizations = self._memberships.known(who.user)
-        if organizations is not None:
+        organizations = self._known(who)
+        if organizations is not None or self._memberships is None:
             return _decide(organizations, needed)
         later: Pending[Decision] = Pending()
         self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, needed)))
@@ -89,7 +91,7 @@ class OrganizationAuthorizer:
         wanted = authextra.get("organization")
         if isinstance(wanted, int) and not isinstance(wanted, bool):
             wanted = str(wanted)
-        if who.user is None or self._memberships is None:
+        if who.user is None or not self._has_organizations(who):
             if wanted is not None:
                 raise _not_a_member(who, wanted)
             return {}
@@ -98,7 +100,11 @@ class OrganizationAuthorizer:
                 uri.ORGANIZATION_REQUIRED,
                 "name an organization in HELLO.Details.authextra.organization",
             )
-        organizations = self._memberships.known(who.user) or await self._memberships.load(who.user)
+        organizations = self._known(who)
+        if organizations is None and self._memberships is not None:
+            organizations = await self._memberships.load(who.user)
+        if organizations is None:
+            return {}
         if wanted is not None and (not isinstance(wanted, str) or wanted not in organizations.ids):
             raise _not_a_member(who, wanted)
         told: dict[str, Any] = {
@@ -108,6 +114,19 @@ class OrganizationAuthorizer:
         if wanted is not None:
             told["organization"] = wanted
         return told
+
+    # --- where organizations come from ---
+
+    def _has_organizations(self, who: Principal) -> bool:
+        return who.organizations is not None or self._memberships is not None
+
+    def _known(self, who: Principal) -> Organizations | None:
+        """A user's organizations, if nobody has to be asked for them: what a signed token says holds as long as it."""
+        if who.organizations is not None:
+            return Organizations(who.organizations, inf)
+        if self._memberships is None or who.user is None:
+            return None
+        return self._memberships.known(who.user)
 
 
 def _decide(organizations: Organizations | None, needed: Sequence[Needed]) -> Decision:

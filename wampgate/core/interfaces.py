@@ -52,13 +52,13 @@ class Principal:
         authrole: the role that rules name.
         authmethod: how it was authenticated: ``ticket``, ``anonymous``, …
         authprovider: who vouches for it: ``store``, ``jwt``, ``static``, ``anonymous``, ``router``.
-        user: the user id whose memberships in the store count; None for a principal that is no user of the store.
+        user: the user id whose memberships count; None for a principal that is no user.
         expires: when the session ends, in seconds of the router's monotonic clock; None for never.
         token_id: the SHA-256 of the token, in hexadecimal; None without a token.
         ticket: what the store knows its token by; None if the store knows nothing of it.
         extra: goes into WELCOME's authextra.
-        organizations: the organizations that its signed token names, which then count instead of
-            memberships; None for all others.
+        organizations: the organizations that its signed token names, with its role in each, which
+            then count instead of the store's memberships; None for all others.
         issued: of a signed token, what it says of itself.
         organization: the organization that it asked for in its HTTP request instead of in HELLO.
     """
@@ -72,14 +72,9 @@ class Principal:
     token_id: str | None = None
     ticket: Ticket | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    organizations: frozenset[str] | None = None
+    organizations: Mapping[str, str] | None = None
     issued: Issued | None = None
     organization: str | None = None
-
-    @property
-    def has_organizations(self) -> bool:
-        """Whether it belongs to organizations, be they the store's or its token's."""
-        return self.user is not None or self.organizations is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,15 +127,14 @@ class Realm:
                 f"limits.sessions_per_authid is reached by {principal.authid!r}",
             )
 
-    def join(self, session: Session, since: float) -> None:
-        """Take in a session that has its id and its principal, and began to join at ``since``."""
+    def join(self, session: Session) -> None:
+        """Take in a session that has its id and its principal; :attr:`joined` is told once it has its WELCOME."""
         self.sessions[session.id] = session
         if self._limits.sessions_per_authid:
             self.sessions_by_authid[session.principal.authid] += 1
         user = session.principal.user
         if user is not None:
             self.sessions_by_user.setdefault(user, []).append(session)
-        self.joined(session, since)
 
     def leave(self, session: Session) -> None:
         """Let a session go: afterwards nothing here knows it."""
@@ -184,7 +183,7 @@ class Realm:
                 return _RESERVED
         elif action == "subscribe" and match == "exact" and subject in PRIVATE:
             return _PRIVATE
-        elif action == "call" and subject in OWN_PROCEDURES and principal.has_organizations:
+        elif action == "call" and subject in OWN_PROCEDURES and principal.user is not None:
             return _OWN
         return self._authorizer.authorize(principal, action, subject, match)
 

@@ -324,7 +324,7 @@ class Router:
         session.deadline = None
         if principal.expires is not None:
             self.expire(session, principal.expires)
-        realm.join(session, joining.since)
+        realm.join(session)
         details = {
             "realm": realm.name,
             "authid": principal.authid,
@@ -337,6 +337,8 @@ class Router:
         }
         self._deliver(Welcome(session.id, details), NO_PAYLOAD, (session,))
         self._record("joined", session)
+        # What changed meanwhile may end the session at once: GOODBYE must not come before WELCOME.
+        realm.joined(session, joining.since)
 
     def _refuse_join(self, session: Session, error: str, message: str, log: str) -> None:
         if session.state is State.CLOSED:

@@ -134,6 +134,8 @@ class PostgresListener:
             except _Unfit as unfit:
                 longest = LONGEST_DELAY_UNFIT
                 self._complain(str(unfit))
+            except Exception as error:  # noqa: BLE001 - whatever it is, listening goes on; its text may repeat a secret
+                self._complain(f"an unexpected {type(error).__name__}")
             if self._running:
                 self._failures += 1
                 self._rotation += 1

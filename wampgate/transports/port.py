@@ -95,7 +95,7 @@ class Sniffer(Protocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Read on until the header is there."""
         self._buffer += data
-        if self._proxied and not self._take_proxy_header():
+        if self._proxied and not (self._take_proxy_header() and self._buffer):
             return
         try:
             head = head_of(self._buffer)

@@ -13,7 +13,7 @@ import pytest
 import pytest_twisted
 from postgres_server import PostgresServer
 from twisted.internet import reactor
-from twisted.internet.task import Clock, LoopingCall
+from twisted.internet.task import Clock, LoopingCall, deferLater
 
 from wampgate.stores.memory import MemoryTokenStore
 from wampgate.stores.postgres import PostgresTokenStore
@@ -24,6 +24,7 @@ from wampgate.stores.sqlite import SqliteTokenStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from wampgate.core.interfaces import Change
     from wampgate.stores.questions import TokenHash
 
 Ids = Literal["text", "integer", "uuid"]
@@ -46,6 +47,11 @@ class Store(Protocol):
     async def stop(self) -> None: ...
     async def look_up(self, token: str) -> Any: ...
     async def memberships(self, user: str) -> Any: ...
+    async def look_up_all(self, tokens: Any) -> Any: ...
+    async def memberships_of(self, users: Any) -> Any: ...
+    @property
+    def hears(self) -> bool: ...
+    def watch(self, changed: Callable[[Change], None]) -> None: ...
 
 
 class MemoryShelf:
@@ -65,6 +71,12 @@ class MemoryShelf:
 
     def drop_token(self, token: str) -> None:
         self.store.remove_token(token)
+
+    def change_life(self, token: str, user: str, seconds: float) -> None:
+        self.store.add_token(token, user, seconds)
+
+    def change_role(self, user: str, organization: str, role: str) -> None:
+        self.store.add_membership(user, organization, role)
 
     def put_membership(self, user: str, organization: str, role: str = "") -> None:
         self.store.add_membership(user, organization, role)
@@ -88,11 +100,28 @@ class SqlShelf:
         return SqliteTokenStore(reactor, path=self.place, **options)
 
     def put_token(self, token: str, user: str, seconds: float) -> None:
-        expires = {
+        self.put_raw(token, user, self._expires, seconds)
+
+    @property
+    def _expires(self) -> str:
+        return {
             "postgres": "now() AT TIME ZONE 'UTC' + make_interval(secs => %s)",
             "sqlite": "datetime('now', ? || ' seconds')",
         }[self.kind]
-        self.put_raw(token, user, expires, seconds)
+
+    def change_life(self, token: str, user: str, seconds: float) -> None:
+        self.execute(
+            f"UPDATE oauth_access_tokens SET expires = {self._expires}"
+            f" WHERE access_token = {self._slot} AND user_id = {self._slot}",
+            *(seconds, stored_form(token, self.token_hash), user),
+        )
+
+    def change_role(self, user: str, organization: str, role: str) -> None:
+        slot = self._slot
+        self.execute(
+            f"UPDATE organization_members SET role = {slot} WHERE user_id = {slot} AND organization_id = {slot}",
+            *(role, user, organization),
+        )
 
     def put_raw(self, token: str, user: str | None, expires_sql: str, *parameters: Any) -> None:
         """A token whose ``expires`` is an SQL expression."""
@@ -224,6 +253,49 @@ def shelf(request: pytest.FixtureRequest, shelf_of_kind: Callable[[str], Shelf])
     return shelf_of_kind(request.param)
 
 
+class Heard:
+    """What a store told of changes, and what it answered from within."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.then: Callable[[], None] = lambda: None
+
+    def __call__(self, change: Change) -> None:
+        self.changes.append(change)
+        self.then()
+
+    @property
+    def users(self) -> set[str]:
+        return {user for change in self.changes for user in change.users}
+
+    @property
+    def everything(self) -> int:
+        """How often everything was told of."""
+        return sum(change.everything for change in self.changes)
+
+    def of(self, user: str) -> bool:
+        """Whether a change was told that concerns a user."""
+        return any(change.everything or user in change.users for change in self.changes)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+async def sleep(seconds: float) -> None:
+    await deferLater(reactor, seconds)
+
+
+async def until(condition: Callable[[], object], seconds: float) -> float:
+    """Wait for a condition; how long it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < seconds, f"not within {seconds} s"
+        await sleep(0.01)
+    return time.monotonic() - begun
+
+
 class Opener:
     """Starts stores and sees that they are stopped."""
 
@@ -231,9 +303,16 @@ class Opener:
         self.opened: list[Store] = []
         self.shelf: Shelf | None = None
 
-    async def __call__(self, shelf: Shelf, **options: Any) -> Store:
+    async def __call__(self, shelf: Shelf, heard: Heard | None = None, **options: Any) -> Store:
+        """Start a store; with ``heard``, watch its changes, and wait until it hears of them."""
         store = shelf.open(**options)
+        if heard is not None:
+            store.watch(heard)
         await store.start()
+        if heard is not None:
+            await until(lambda: store.hears, 5)
+            await sleep(0.1)
+            heard.changes.clear()
         self.opened.append(store)
         return store
 

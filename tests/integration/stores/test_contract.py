@@ -11,13 +11,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, gatherResults
 
+from wampgate.core.errors import StoreUnavailable
 from wampgate.core.interfaces import Membership, Token, TokenStore
 from wampgate.stores.questions import MAX_LENGTH
 
+from .conftest import sleep, sqlite_shelf, until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from .conftest import Opener, Shelf, SqlShelf
+    from .conftest import Heard, Opener, Shelf, SqlShelf
 
 ALICE = {"text": "alice", "integer": "7", "uuid": "6f1f0b1e-5a2c-4f0e-9d54-0c2f3a1b7c11"}
 BOB = {"text": "bob", "integer": "70", "uuid": "6f1f0b1e-5a2c-4f0e-9d54-0c2f3a1b7c12"}
@@ -186,6 +190,119 @@ async def test_a_token_of_no_user_opens_nothing(sql_shelf: SqlShelf, opened: Ope
     sql_shelf.put_raw("application", None, "NULL")
     store = await opened(sql_shelf, allow_null_expires=True)
     assert await store.look_up("application") is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_tokens_are_asked_for_at_once(any_shelf: tuple[Shelf, str], opened: Opener) -> None:
+    shelf, ids = any_shelf
+    store = await opened(shelf)
+    shelf.put_token("alice's", ALICE[ids], 600)
+    shelf.put_token('"quoted\\", {braced}', ALICE[ids], 60)
+    shelf.put_token("bob's", BOB[ids], -60)
+    many = [f"stranger {number}" for number in range(700)]
+    found = await store.look_up_all(
+        [*many, "alice's", "ALICE'S", "bob's", '"quoted\\", {braced}', *ODD_TOKENS, "bob's"]
+    )
+    assert {token: row.user for token, row in found.items()} == {
+        "alice's": ALICE[ids],
+        '"quoted\\", {braced}': ALICE[ids],
+        "bob's": BOB[ids],
+    }
+    assert 590 < found["alice's"].seconds_left <= 600.5
+    assert -70 < found["bob's"].seconds_left < -55
+    assert await store.look_up_all([]) == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_users_are_asked_for_at_once(any_shelf: tuple[Shelf, str], opened: Opener) -> None:
+    shelf, ids = any_shelf
+    store = await opened(shelf)
+    for organization in ORGANIZATIONS[ids]:
+        shelf.put_membership(ALICE[ids], organization, "owner")
+    shelf.put_membership(BOB[ids], ORGANIZATIONS[ids][0])
+    users = [ALICE[ids], *STRANGERS[ids], BOB[ids], BOB[ids], *(f"nobody {number}" for number in range(600))]
+    found = await store.memberships_of(users)
+    assert set(found) == set(users)
+    theirs = sorted(found.pop(ALICE[ids]), key=str)
+    assert theirs == sorted((Membership(id_, "owner") for id_ in ORGANIZATIONS[ids]), key=str)
+    assert list(found.pop(BOB[ids])) == [Membership(ORGANIZATIONS[ids][0])]
+    assert not any(found.values())
+    assert await store.memberships_of([]) == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_token_of_several_users_keeps_no_other_from_its_answer(tmp_path: Path, opened: Opener) -> None:
+    shelf = sqlite_shelf(tmp_path, "text", "sha256")
+    shelf.execute("DROP TABLE oauth_access_tokens")
+    shelf.execute("CREATE TABLE oauth_access_tokens (access_token, client_id, user_id, expires)")
+    for token, user in (("good", "alice"), ("odd", "alice"), ("odd", "bob")):
+        shelf.put_token(token, user, 600)
+    store = await opened(shelf)
+    assert list(await store.look_up_all(["odd", "good"])) == ["good"]
+    with pytest.raises(StoreUnavailable):
+        await store.look_up("odd")
+
+
+CHANGES: dict[str, Callable[[Any], None]] = {
+    "token dropped": lambda shelf: shelf.drop_token("hers"),
+    "token shortened": lambda shelf: shelf.change_life("hers", "alice", 5),
+    "membership added": lambda shelf: shelf.put_membership("alice", "9"),
+    "membership dropped": lambda shelf: shelf.drop_membership("alice", "7"),
+    "role changed": lambda shelf: shelf.change_role("alice", "7", "admin"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest_twisted.ensureDeferred
+async def test_a_change_is_told_at_once_and_what_is_asked_then_is_what_there_is(
+    shelf: Shelf, opened: Opener, heard: Heard, change: str
+) -> None:
+    for user, token in (("alice", "hers"), ("bob", "his")):
+        shelf.put_token(token, user, 600)
+        shelf.put_membership(user, "7")
+    store = await opened(shelf, heard)
+    before = await state_of(store)
+    answers: list[Deferred[Any]] = []
+    heard.then = lambda: answers.append(Deferred.fromCoroutine(state_of(store)))
+    CHANGES[change](shelf)
+    assert await until(lambda: heard.of("alice"), 1.0) < 1.0
+    assert heard.everything or heard.users == {"alice"}
+    after = await answers[0]
+    assert after != before
+    assert after == await state_of(store)
+    assert store.hears
+
+
+async def state_of(store: Any) -> Any:
+    """What a store says of alice, all ways of asking agreeing."""
+    alone = await store.look_up("hers")
+    among = (await store.look_up_all(["his", "hers"])).get("hers")
+    assert (alone is None) == (among is None)
+    members = sorted(await store.memberships("alice"), key=str)
+    assert sorted((await store.memberships_of(["alice", "bob"]))["alice"], key=str) == members
+    return alone and (alone.user, alone.seconds_left > 60), members
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_told_without_a_change_nor_after_the_end(shelf: Shelf, opened: Opener, heard: Heard) -> None:
+    shelf.put_membership("alice", "7")
+    store = await opened(shelf, heard)
+    await store.memberships("alice")
+    await sleep(0.6)
+    assert not heard.changes
+    await store.stop()
+    assert not store.hears
+    shelf.drop_membership("alice", "7")
+    await sleep(0.6)
+    assert not heard.changes
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_new_token_is_nobodys_change(shelf: Shelf, opened: Opener, heard: Heard) -> None:
+    await opened(shelf, heard)
+    shelf.put_token("new", "alice", 600)
+    await sleep(0.4)
+    assert not heard.users
 
 
 METACHARACTERS = st.text(st.one_of(st.sampled_from("'\"\\;%_:?$-()\x00\n\t 07aA"), st.characters()), max_size=40)

@@ -20,7 +20,7 @@ from wampgate.core.deadlines import Deadlines
 from wampgate.core.guesses import Guesses
 from wampgate.core.interfaces import Connection
 from wampgate.core.procedures import Procedures
-from wampgate.core.realm import Realm, SessionLimits
+from wampgate.core.realm import Realm
 from wampgate.core.router import Router
 from wampgate.core.session import State
 from wampgate.procedures import publish
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wampgate.core.decisions import Action, Disclosure
     from wampgate.core.errors import Farewell
     from wampgate.core.interfaces import Authenticator, Change, Membership, Token
+    from wampgate.core.limits import SessionLimits
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
     from wampgate.wire.payload import Payload
@@ -95,7 +96,6 @@ class SlowTokenStore:
 
     async def look_up_all(self, tokens: Sequence[str]) -> Mapping[str, Token]:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
-        self.asked_all.append(tokens)
         return await self.store.look_up_all(tokens)
 
     async def memberships_of(self, users: Sequence[str]) -> Mapping[str, Sequence[Membership]]:

@@ -8,7 +8,7 @@ import pytest
 from unit.core.routed import Peer, RealmUnderTest, Routed, holds_nothing, rule
 from unit.core.test_publishing import error
 
-from wampgate.core.realm import SessionLimits
+from wampgate.core.limits import SessionLimits
 from wampgate.wire.messages import MAX_ID
 
 ADD = "com.example.add"

@@ -153,6 +153,26 @@ def test_the_store_is_down(routed: Routed, when: str) -> None:
     assert routed.is_empty()
 
 
+@pytest.mark.parametrize("end", ["lost", "aborted", "late"])
+def test_who_is_gone_when_the_memberships_come_does_not_join(routed: Routed, end: str) -> None:
+    routed.realm.store.slow = True
+    peer = routed.peer()
+    with_ticket(peer, "the token of joe")
+    routed.answer()
+    assert [question.subject for question, _ in routed.waiting] == ["joe"]
+    if end == "lost":
+        peer.leave()
+    elif end == "aborted":
+        peer.say(3, {}, "wamp.close.close_realm")
+    else:
+        routed.pass_time(10)
+        assert refused(peer.heard())[0] == "wamp.error.authentication_failed"
+    routed.answer()
+    assert peer.heard() == []
+    assert peer.session.state is State.CLOSED
+    assert routed.is_empty()
+
+
 def test_an_organization_that_is_required(routed: Routed) -> None:
     reason, message = refused(with_ticket(routed.peer(), "the token of joe", "strict"))
     assert reason == "wampgate.error.organization_required"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from unit.core.routed import Peer, RealmUnderTest, Routed, rule
 
-from wampgate.core.realm import SessionLimits
+from wampgate.core.limits import SessionLimits
 from wampgate.wire.messages import MAX_ID
 
 TOPIC = "com.example.topic"
@@ -324,6 +324,17 @@ def test_answers_to_a_session_that_left_are_nobody_s() -> None:
     routed.answer()
     assert peer.heard() == []
     assert routed.is_empty()
+
+
+def test_subscriptions_keep_their_order_while_one_waits() -> None:
+    routed = Routed(RealmUnderTest(cache_seconds=0.0))
+    peer = routed.peer().join(routed.realm.add_user("joe", "7"))
+    routed.realm.store.slow = True
+    assert peer.ask(32, {}, "organization.7") == []
+    assert peer.ask(32, {}, TOPIC) == []
+    assert peer.ask(32, {}, "com.forbidden") == []
+    routed.answer()
+    assert [message[:3] for message in peer.heard()] == [[33, 1, 1], [33, 2, 2], [8, 32, 3]]
 
 
 def test_a_full_inbox_stops_reading_until_it_is_half_empty() -> None:

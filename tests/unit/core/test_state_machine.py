@@ -10,9 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from unit.core import routed as world
-from unit.core.model import CACHE_SECONDS, JOIN_SECONDS, Model, ModelPeer, Name, Text, Together
+from unit.core.model import CACHE_SECONDS, JOIN_SECONDS, Model, ModelPeer, Together
 from unit.core.profiles import PROFILE
 from unit.core.test_matching import matches
+from unit.core.unification import unify
 
 from wampgate.core.router import GOODBYE_SECONDS
 
@@ -427,7 +428,7 @@ class RouterMachine(RuleBasedStateMachine):
                 if isinstance(one, Together):
                     found = sorted(found, key=lambda event: event[1])
                 for mine, theirs in zip(messages, found, strict=True):
-                    _unify(mine, theirs)
+                    unify(mine, theirs)
                 place += len(messages)
             if model.state == "closing" and self.model.now - (model.expires or 0) >= GOODBYE_SECONDS and peer.closed:
                 model.state = "closed"
@@ -465,35 +466,6 @@ class RouterMachine(RuleBasedStateMachine):
             ]
             assert len(answers) <= 1
         type(self).counted += self.model.counted
-
-
-def _unify(expected: Any, actual: Any) -> None:
-    """Assert that a message is what the model says, and learn the numbers that the router has chosen."""
-    if isinstance(expected, Name):
-        assert isinstance(actual, int)
-        if expected.number is None:
-            expected.number = actual
-        assert expected.number == actual
-    elif expected is Text:
-        assert isinstance(actual, str)
-        assert actual
-    elif isinstance(expected, dict):
-        _unify_details(expected, actual)
-    elif isinstance(expected, list):
-        assert isinstance(actual, list)
-        assert len(actual) == len(expected), (expected, actual)
-        for one, other in zip(expected, actual, strict=True):
-            _unify(one, other)
-    else:
-        assert (type(actual), actual) == (type(expected), expected)
-
-
-def _unify_details(expected: dict[str, Any], actual: dict[str, Any]) -> None:
-    # WELCOME says more of the router than the model cares for.
-    assert set(expected) <= set(actual)
-    assert set(expected) == set(actual) or "authrole" in expected
-    for key, value in expected.items():
-        _unify(value, actual[key])
 
 
 EXAMPLES: Final = {"ci": 400, "nightly": 10_000}

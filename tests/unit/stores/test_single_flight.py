@@ -8,7 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from wampgate.core.errors import StoreUnavailable
+from wampgate.core.interfaces import Change
 from wampgate.stores import single_flight
+from wampgate.stores.revisions import Revisions
 from wampgate.stores.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ class Asked:
     def __init__(self) -> None:
         self.clock = Clock()
         self.flights: list[tuple[str, float, Deferred[Any]]] = []
-        self.single: SingleFlight[Any] = SingleFlight(self.clock, 3.0, self._question)
+        self.revisions = Revisions()
+        self.single: SingleFlight[Any] = SingleFlight(
+            self.clock, 3.0, self._question, revisions=self.revisions, subject=lambda key, _: key
+        )
 
     async def _question(self, key: str, deadline: float) -> Any:
         answer: Deferred[Any] = Deferred()
@@ -54,6 +59,34 @@ def test_keys_do_not_wait_for_each_other() -> None:
     asked.ask("a")
     asked.ask("b")
     assert [key for key, _, _ in asked.flights] == ["a", "b"]
+
+
+def test_an_answer_that_a_change_has_overtaken_is_told_to_nobody() -> None:
+    asked = Asked()
+    first, second, other = asked.ask("k"), asked.ask("k"), asked.ask("other")
+    asked.clock.advance(1)
+    asked.revisions.note(Change(users=frozenset({"k"})))
+    asked.flights[0][2].callback("overtaken")
+    asked.flights[1][2].callback("untouched")
+    assert (first, second, other) == ([], [], ["untouched"])
+    # Both share the next one, within the time that the first of them has.
+    assert [(key, deadline) for key, deadline, _ in asked.flights[2:]] == [("k", 3.0)]
+    asked.revisions.note(Change(everything=True))
+    asked.flights[2][2].callback("overtaken as well")
+    assert (first, second) == ([], [])
+    asked.flights[3][2].callback("current")
+    assert (first, second) == (["current"], ["current"])
+    assert not asked.single._boarding
+    assert asked.single._waiting == 0
+
+
+def test_an_overtaken_question_that_fails_has_failed() -> None:
+    asked = Asked()
+    told = asked.ask("k")
+    asked.revisions.note(Change(everything=True))
+    asked.flights[0][2].errback(StoreUnavailable("away"))
+    [failure] = told
+    assert isinstance(failure.value, StoreUnavailable)
 
 
 def test_who_waits_for_the_next_flight_keeps_the_deadline_of_the_first_of_them() -> None:
