@@ -65,7 +65,7 @@ class OrganizationAuthorizer:
         decision = self._rules.decide(who.authrole, action, subject, match)
         if decision is not None:
             return decision
-        if who.user is None or not self._has_organizations(who):
+        if who.user is None:
             return _NO_RULE
         needed = self._templates.needs(who, action, subject, match)
         if needed is None:
@@ -73,8 +73,10 @@ class OrganizationAuthorizer:
         if not needed:
             return _OWN_TOPIC
         organizations = self._known(who)
-        if organizations is not None or self._memberships is None:
+        if organizations is not None:
             return _decide(organizations, needed)
+        if self._memberships is None:
+            return _NO_RULE
         later: Pending[Decision] = Pending()
         self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, needed)))
         return later
@@ -91,19 +93,17 @@ class OrganizationAuthorizer:
         wanted = authextra.get("organization")
         if isinstance(wanted, int) and not isinstance(wanted, bool):
             wanted = str(wanted)
-        if who.user is None or not self._has_organizations(who):
-            if wanted is not None:
-                raise _not_a_member(who, wanted)
-            return {}
-        if wanted is None and self._require_organization:
+        if wanted is None and self._require_organization and who.user is not None:
             raise JoinRefused(
                 uri.ORGANIZATION_REQUIRED,
                 "name an organization in HELLO.Details.authextra.organization",
             )
         organizations = self._known(who)
-        if organizations is None and self._memberships is not None:
+        if organizations is None and who.user is not None and self._memberships is not None:
             organizations = await self._memberships.load(who.user)
         if organizations is None:
+            if wanted is not None:
+                raise _not_a_member(who, wanted)
             return {}
         if wanted is not None and (not isinstance(wanted, str) or wanted not in organizations.ids):
             raise _not_a_member(who, wanted)
@@ -116,9 +116,6 @@ class OrganizationAuthorizer:
         return told
 
     # --- where organizations come from ---
-
-    def _has_organizations(self, who: Principal) -> bool:
-        return who.organizations is not None or self._memberships is not None
 
     def _known(self, who: Principal) -> Organizations | None:
         """A user's organizations, if nobody has to be asked for them: what a signed token says holds as long as it."""

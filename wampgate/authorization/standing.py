@@ -153,7 +153,11 @@ class Standing:
         elif token.seconds_left <= 0:
             self._router.goodbye(session, uri.TOKEN_EXPIRED, "the token has expired")
         else:
-            self._router.expire(session, asked + token.seconds_left)
+            end = asked + token.seconds_left
+            if session.principal.issued is not None and session.principal.expires is not None:
+                # What is signed into a token gets no longer by its row.
+                end = min(end, session.principal.expires)
+            self._router.expire(session, end)
 
     def _apply_memberships(self, user: str, memberships: Iterable[Membership], asked: float) -> None:
         organizations = self._memberships.learn(user, memberships, asked)
@@ -163,6 +167,8 @@ class Standing:
         self._roles_by_user[user] = organizations.roles_by_id
         told = _told(before, organizations)
         for session in list(self._realm.sessions_by_user.get(user, ())):
+            if session.principal.organizations is not None:
+                continue
             self._realm.reconsider(session)
             self._realm.tell(session, ORGANIZATIONS_CHANGED, told)
 

@@ -59,5 +59,10 @@ class Kill:
             return lambda session: session.principal.token_id == value
         if by == "address":
             return lambda session: session.connection.address == value
-        standing = self._standing
-        return lambda session: standing is not None and standing.belongs(session, value)
+        return lambda session: self._belongs(session, value)
+
+    def _belongs(self, session: Session, organization: str) -> bool:
+        own = session.principal.organizations
+        if own is not None:
+            return organization in own
+        return self._standing is not None and self._standing.belongs(session, organization)

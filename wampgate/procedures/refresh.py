@@ -28,7 +28,9 @@ class Refresh:
     goes on with the one it has.
     """
 
-    def __init__(self, authenticator: Authenticator, router: Router, standing: Standing, guesses: Guesses) -> None:
+    def __init__(
+        self, authenticator: Authenticator, router: Router, standing: Standing | None, guesses: Guesses
+    ) -> None:
         self._authenticator = authenticator
         self._router = router
         self._standing = standing
@@ -52,7 +54,10 @@ class Refresh:
             return
         caller.principal = principal
         self._router.expire(caller, inf if principal.expires is None else principal.expires)
-        await self._standing.check([caller])
+        if principal.organizations is not None:
+            caller.realm.reconsider(caller)
+        if self._standing is not None:
+            await self._standing.check([caller])
         asked.result(None if principal.expires is None else self._router.seconds_until(principal.expires))
 
     async def _authenticate(self, caller: Session, token: str) -> Principal:
