@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv6Address, ip_network
+from ipaddress import AddressValueError, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -88,6 +88,25 @@ def is_redis_url(text: str) -> bool:
     return url.scheme in ("redis", "rediss") and named and _REDIS_PATH.fullmatch(url.path) is not None
 
 
+def is_keys_url(text: str) -> bool:
+    """Whether a text is an ``https://`` URL, or an ``http://`` one of this machine, in ASCII, with nothing secret in it."""
+    if not text.isascii() or _CONTROL_OR_SPACE.search(text) or "#" in text or "\\" in text:
+        return False
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError:
+        return False
+    if not host or port == 0 or "@" in url.netloc or not is_host(url.netloc.lower()):
+        return False
+    return url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
+
+
+def is_claim_text(text: str) -> bool:
+    """Whether a text can be what a claim is called or says."""
+    return 0 < len(text) <= 256 and text.isprintable()
+
+
 def is_postgres_dsn(text: str) -> bool:
     """Whether a text has one of libpq's two forms: a URL, or ``key=value`` pairs."""
     return text.startswith(("postgresql://", "postgres://")) or re.match(r"\s*[a-z_]+\s*=", text) is not None
@@ -158,6 +177,13 @@ def _is_the_routers(name: str) -> bool:
 
 def _is_port(text: str, *, least: int) -> bool:
     return re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) is not None and least <= int(text) <= 65535
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_ipv6(text: str) -> bool:

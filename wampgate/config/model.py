@@ -21,6 +21,7 @@ from wampgate.config.formats import endpoint_kind
 from wampgate.config.limits import Limits
 from wampgate.config.section import Check, Section, Unique
 from wampgate.config.templates import missing_variables, variables
+from wampgate.config.tickets import JwtAuthentication, TicketAuthentication
 from wampgate.config.values import (
     AuthId,
     BridgeName,
@@ -37,6 +38,7 @@ from wampgate.config.values import (
     PostgresMembershipQuery,
     PostgresTimeZone,
     PostgresTokenQuery,
+    Preset,
     Proxy,
     RealmName,
     RedisUrl,
@@ -90,6 +92,16 @@ class Listen(Section, frozen=True, kw_only=True):
     proxy_protocol: bool = False
 
 
+PRESETS_OF_JTI: Final = ("passport", "league-bundle")
+"""Their tables hold the names of signed tokens, which are no secret."""
+
+
+def _strange_hash(preset: str | None, token_hash: str | None) -> str | None:
+    """A hash that a preset's tables can't hold tokens by; None if all is well."""
+    known = {"django-oauth-toolkit": "sha256"} | dict.fromkeys(PRESETS_OF_JTI, "plain")
+    return token_hash if preset in known and token_hash not in (None, known[preset]) else None
+
+
 class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="postgres"):
     """Tokens and memberships in a Postgres database.
 
@@ -97,22 +109,36 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
         dsn: how to connect: libpq's URL or its ``key=value`` form.
         pool_size: how many connections are kept.
         timeout_seconds: an answer that takes longer counts as none.
-        token_query: instead of the query for the tables that ``wampgate init``
-            makes. Parameter ``%(token)s``; ``docs/postgres.md`` names the columns.
+        preset: whose tables hold the tokens, if not those that ``wampgate init``
+            makes: an OAuth server's; ``docs/authentication.md`` names them.
+        token_query: instead of the query for these tables. Parameter
+            ``%(token)s``; ``docs/postgres.md`` names the columns.
         membership_query: likewise. Parameter ``%(user)s``.
         token_hash: how the table holds tokens: as the SHA-256 in lower-case
-            hexadecimal, or ``plain`` for tables that exist already.
+            hexadecimal, or ``plain`` for tables that exist already; null for what
+            the preset's server does, and SHA-256 without a preset.
         timezone: the zone of ``expires`` if that column knows none.
         allow_null_expires: whether a token without ``expires`` never ends;
             else it is refused.
     """
 
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "preset",
+            ("preset", "token_query"),
+            "null beside a token_query",
+            lambda preset, query: "both" if preset is not None and query is not None else None,
+        ),
+        Check("token_hash", ("preset", "token_hash"), "null beside this preset: it is known", _strange_hash),
+    )
+
     dsn: PostgresDsn
     pool_size: PoolSize = 4
     timeout_seconds: StoreSeconds = 3.0
+    preset: Preset | None = None
     token_query: PostgresTokenQuery | None = None
     membership_query: PostgresMembershipQuery | None = None
-    token_hash: TokenHash = "sha256"  # noqa: S105 - a hash's name, no secret
+    token_hash: TokenHash | None = None
     timezone: PostgresTimeZone = "UTC"
     allow_null_expires: bool = False
 
@@ -140,19 +166,6 @@ class SqliteStore(Section, frozen=True, kw_only=True, tag_field="type", tag="sql
     token_hash: TokenHash = "sha256"  # noqa: S105 - a hash's name, no secret
     timezone: SqliteTimeZone = "UTC"
     allow_null_expires: bool = False
-
-
-class TicketAuthentication(Section, frozen=True, kw_only=True):
-    """WAMP-Ticket: with a token of the store, or a principal's ticket.
-
-    Attributes:
-        role: the role of the store's users; a principal has its own.
-        require_organization: whether a user has to name an organization in
-            HELLO's authextra.
-    """
-
-    role: Role = "member"
-    require_organization: bool = False
 
 
 class AnonymousAuthentication(Section, frozen=True, kw_only=True):
@@ -422,9 +435,33 @@ class RedisBridge(Section, frozen=True, kw_only=True, tag_field="type", tag="red
 Bridges = Annotated[tuple[RedisBridge, ...], Meta(description="a list of bridges", extra={"unique": Unique(("name",))})]
 
 
+def _by_ticket(store: object, authentication: Authentication) -> bool:
+    """Whether anyone can join by ticket."""
+    ticket = authentication.ticket
+    return ticket is not None and (store is not None or bool(authentication.principals) or ticket.jwt is not None)
+
+
 def _no_way_in(store: object, authentication: Authentication) -> str | None:
-    by_ticket = authentication.ticket is not None and (store is not None or authentication.principals)
-    return None if by_ticket or authentication.anonymous is not None else "no way to join"
+    open_ = _by_ticket(store, authentication) or authentication.anonymous is not None
+    return None if open_ else "no way to join"
+
+
+def _jwt(authentication: Authentication) -> JwtAuthentication | None:
+    return None if authentication.ticket is None else authentication.ticket.jwt
+
+
+def _names_as_tokens(store: PostgresStore | SqliteStore | None, authentication: Authentication) -> str | None:
+    """A preset by which the names of signed tokens would be taken for tokens; None if there is none."""
+    preset = store.preset if isinstance(store, PostgresStore) else None
+    jwt = _jwt(authentication)
+    if preset not in PRESETS_OF_JTI or (jwt is not None and jwt.jti_in_store):
+        return None
+    return f"the preset {preset} without them"
+
+
+def _nowhere(store: object, authentication: Authentication) -> str | None:
+    jwt = _jwt(authentication)
+    return "no store" if store is None and jwt is not None and jwt.jti_in_store else None
 
 
 class Realm(Section, frozen=True, kw_only=True):
@@ -442,8 +479,15 @@ class Realm(Section, frozen=True, kw_only=True):
         Check(
             "authentication",
             ("store", "authentication"),
-            "a ticket section with a store or principals, or an anonymous section",
+            "a ticket section with a store, principals or jwt, or an anonymous section",
             _no_way_in,
+        ),
+        Check("store", ("store", "authentication"), "a store for authentication.ticket.jwt.jti_in_store", _nowhere),
+        Check(
+            "store",
+            ("store", "authentication"),
+            "a preset whose tables hold tokens, or authentication.ticket.jwt with jti_in_store",
+            _names_as_tokens,
         ),
     )
 
@@ -456,9 +500,8 @@ class Realm(Section, frozen=True, kw_only=True):
     @property
     def authmethods(self) -> tuple[str, ...]:
         """The methods by which one can join, the one that tells most about a peer first."""
-        methods = self.authentication
-        ticket = methods.ticket is not None and (self.store is not None or bool(methods.principals))
-        return ("ticket",) * ticket + ("anonymous",) * (methods.anonymous is not None)
+        ticket, anonymous = _by_ticket(self.store, self.authentication), self.authentication.anonymous is not None
+        return ("ticket",) * ticket + ("anonymous",) * anonymous
 
 
 DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"

@@ -22,6 +22,7 @@ QueueBytes = Annotated[int, Meta(ge=1, le=2**30, description="a number of bytes 
 Seconds = Annotated[float, Meta(gt=0, le=3600, description="a number of seconds over 0, at most 3600")]
 CacheSeconds = Annotated[float, Meta(ge=0, le=300, description="a number of seconds from 0 (no cache) to 300")]
 StoreSeconds = Annotated[float, Meta(gt=0, le=60, description="a number of seconds over 0, at most 60")]
+ClockSeconds = Annotated[float, Meta(ge=0, le=300, description="a number of seconds from 0 to 300")]
 PoolSize = Annotated[int, Meta(ge=1, le=100, description="a number of connections from 1 to 100")]
 
 # Texts.
@@ -146,6 +147,35 @@ SqliteTimeZone = Annotated[
         extra={"accepts": formats.is_known_time_zone},
     ),
 ]
+ReadableFile = Annotated[Path, Meta(description="the path of a readable file", extra={"accepts": Path.is_file})]
+KeysUrl = Annotated[
+    str,
+    Meta(
+        description='the "https://" URL of a JWK set, without user and fragment ("http://" for loopback only)',
+        extra={"accepts": formats.is_keys_url},
+    ),
+]
+JwtSecret = Annotated[
+    Secret,
+    Meta(
+        description="a secret of at least 32 bytes",
+        extra={"accepts": lambda text: len(text.encode()) >= 32},
+    ),
+]
+Issuer = Annotated[
+    str,
+    Meta(
+        description='what a token\'s "iss" is, such as "https://login.example.org/"',
+        extra={"accepts": formats.is_claim_text},
+    ),
+]
+JwtAudience = Annotated[
+    str, Meta(description='what a token\'s "aud" names: text', extra={"accepts": formats.is_claim_text})
+]
+ClaimName = Annotated[
+    str, Meta(description='the name of a claim, such as "sub"', extra={"accepts": formats.is_claim_text})
+]
+Preset = Literal["bshaffer", "league-3", "league-4", "league-bundle", "passport", "doorkeeper", "django-oauth-toolkit"]
 StorePath = Annotated[Path, Meta(description="a file's path")]
 CaFile = Annotated[Path, Meta(description="the path of a readable file", extra={"accepts": Path.is_file})]
 BridgeName = Annotated[

@@ -64,8 +64,8 @@ class _Bucket:
 
     def __init__(self, kind: int, owner: str, rate: float, burst_seconds: float) -> None:
         self.interval = 1 / rate
-        # At least one message may always come at once.
-        self.burst = max(0.0, burst_seconds - self.interval)
+        # At least one message may always come at once; half an interval keeps rounding out of it.
+        self.burst = max(burst_seconds, self.interval) - self.interval / 2
         self.exceeded = Exceeded(
             f"{_KINDS[kind]}_per_second_per_{owner}",
             f"more than {rate:g} {_WORDS[kind]} messages a second from this {owner}; wait and try again",

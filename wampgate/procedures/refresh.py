@@ -52,12 +52,12 @@ class Refresh:
         principal = await self._authenticate(caller, token)
         if not caller.established:
             return
-        caller.principal = principal
+        before, caller.principal = caller.principal, principal
         self._router.expire(caller, inf if principal.expires is None else principal.expires)
-        if principal.organizations is not None:
-            caller.realm.reconsider(caller)
         if self._standing is not None:
             await self._standing.check([caller])
+        if before.organizations != principal.organizations and caller.established:
+            caller.realm.reconsider(caller)
         asked.result(None if principal.expires is None else self._router.seconds_until(principal.expires))
 
     async def _authenticate(self, caller: Session, token: str) -> Principal:
