@@ -69,11 +69,18 @@ class Peer(RawConnection):
         port: on 127.0.0.1.
         serializer: ``json``, ``msgpack`` or ``cbor``.
         headers: see :func:`upgrade_request`.
+        path: where the WebSocket is opened, with its query string.
         connection: see :class:`RawConnection`.
     """
 
     def __init__(
-        self, port: int, serializer: str = "json", *, headers: Iterable[tuple[str, str]] = (), **connection: Any
+        self,
+        port: int,
+        serializer: str = "json",
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        path: str = "/ws",
+        **connection: Any,
     ) -> None:
         super().__init__(port, **connection)
         self.serializer = serializer
@@ -83,7 +90,7 @@ class Peer(RawConnection):
         self._last_request = 0
         self._waiting: deque[Message] = deque()
         try:
-            response = self.upgrade(f"wamp.2.{serializer}", headers=headers)
+            response = self.upgrade(f"wamp.2.{serializer}", headers=headers, path=path)
         except BaseException:
             self.close()
             raise

@@ -19,6 +19,8 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from wampgate.authentication.anonymous import AnonymousAuthenticator
+from wampgate.authentication.deny_list import LOOK_SECONDS as DENIED_SECONDS
+from wampgate.authentication.deny_list import DenialWatch
 from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
 from wampgate.authorization.memberships import Memberships
 from wampgate.authorization.organization import OrganizationAuthorizer
@@ -42,6 +44,7 @@ from wampgate.core.router import Router
 from wampgate.http.site import make_site
 from wampgate.journal import Journal, odd_organization_id
 from wampgate.procedures import explain, kill, organizations, publish, refresh
+from wampgate.stores import presets
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
 from wampgate.transports.port import ConnectionLimits, Port, ProxiedPort
@@ -52,6 +55,8 @@ from wampgate.transports.websocket import WebSocketListener
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 
+    from wampgate.authentication.deny_list import DenyList
+    from wampgate.authentication.signed_tokens import SignedTokenReader
     from wampgate.config.limits import Limits
     from wampgate.core.interfaces import Authenticator
     from wampgate.stores.postgres import PostgresTokenStore
@@ -64,6 +69,9 @@ _TICK_SECONDS: Final = 0.25
 
 _DEAF_SWEEP_SECONDS: Final = 10.0
 """How often rights are read anew, at the least, while the store does not tell of changes."""
+
+_SWEEP_STEPS: Final = 4
+"""So often within a sweep's period it is looked whether one is due."""
 
 _PING_SHARES: Final = 30
 """Pings are spread over so many moments."""
@@ -159,6 +167,7 @@ class Wampgate(Service):
             outbox_limits=OutboxLimits(limits.outbox_bytes, limits.stalled_seconds),
             message_bytes=limits.message_bytes,
             fragments_per_message=limits.fragments_per_message,
+            query_string=any(_takes_query_string(realm) for realm in self._configuration.realms),
         )
         port = Port(
             websocket=websocket,
@@ -177,6 +186,9 @@ class Wampgate(Service):
         self._ping(websocket, limits.ping_seconds, reactor)
         for store in self._stores:
             await store.start()
+        for part in parts:
+            if part.signed is not None and part.signed.url_keys is not None:
+                await part.signed.url_keys.start()
         for bridge in self._bridges:
             await bridge.start()
         for listen in self._configuration.listen:
@@ -239,6 +251,7 @@ class Wampgate(Service):
         if store is not None:
             self._stores.append(store)
         memberships = None if store is None else _memberships(store, deadlines, realm.authorization.cache_seconds)
+        signed = _signed_tokens(reactor, realm.authentication, deadlines)
         rules_by_bridge = {bridge: [_bridge_rule(rule) for rule in bridge.rules] for bridge in realm.bridges}
         authorizer = OrganizationAuthorizer(
             Rules([*_rules(realm.authorization), *_bridge_grants(rules_by_bridge)]),
@@ -253,47 +266,63 @@ class Wampgate(Service):
             deliver=turn,
             authorizer=authorizer,
             admission=authorizer,
-            authenticators=_authenticators(realm.authentication, store, deadlines),
+            authenticators=_authenticators(realm.authentication, store, signed, deadlines),
             record=self._journal,
             limits=_session_limits(self._configuration.limits),
             buckets=buckets,
         )
         for bridge, rules in rules_by_bridge.items():
             self._bridges.append(_bridge(reactor, bridge, rules, made))
-        return _RealmParts(realm, made, store, memberships)
+        return _RealmParts(realm, made, store, memberships, signed)
 
     def _attend(self, parts: _RealmParts, guesses: Guesses, deadlines: Deadlines, reactor: Any) -> None:
         """Keep a realm's rights current, and offer the router's own procedures in it."""
         realm, authentication = parts.realm, parts.configuration.authentication
         procedures = Procedures(realm, _run)
         procedures.add(publish.NAME, publish.Publish(realm))
+        if parts.signed is not None and parts.signed.deny_list is not None:
+            self._watch_denials(parts.signed.deny_list, realm, deadlines, reactor)
         standing = None
         if parts.store is not None and parts.memberships is not None:
-            if not hasattr(parts.store, "watch"):
-                return
-            standing = Standing(realm, self.router, parts.store, parts.memberships, now=deadlines.now, run=_run)
+            standing = Standing(
+                realm,
+                self.router,
+                parts.store,
+                parts.memberships,
+                now=deadlines.now,
+                run=_run,
+                next_turn=lambda: deferLater(reactor, 0),
+            )
             self._sweep(standing, parts.store, parts.configuration.authorization.sweep_seconds, reactor)
+        if parts.has_users:
             procedures.add(organizations.NAME, organizations.Organizations(parts.memberships))
-            ticket = realm.authenticators.get("ticket")
-            if ticket is not None:
-                procedures.add(refresh.NAME, refresh.Refresh(ticket, self.router, standing, guesses))
+            refreshing = refresh.Refresh(realm.authenticators["ticket"], self.router, standing, guesses)
+            procedures.add(refresh.NAME, refreshing)
         procedures.add(kill.NAME, kill.Kill(realm, self.router, standing))
         roles = {principal.authid: principal.role for principal in authentication.principals}
-        user_role = None if parts.store is None or authentication.ticket is None else authentication.ticket.role
+        user_role = authentication.ticket.role if parts.has_users and authentication.ticket is not None else None
         procedures.add(explain.NAME, explain.Explain(realm, roles, user_role))
+
+    def _watch_denials(self, deny_list: DenyList, realm: Realm, deadlines: Deadlines, reactor: Any) -> None:
+        seconds = self._configuration.limits.join_seconds
+        watch = DenialWatch(deny_list, realm, self.router, now=deadlines.now, join_seconds=seconds)
+        self._loop(DENIED_SECONDS, watch.look, reactor)
 
     def _sweep(self, standing: Standing, store: Store, seconds: float, reactor: Any) -> None:
         """Ask for everyone now and then; more often while changes are not heard of."""
         last = time.monotonic()
 
+        step = min(seconds, _DEAF_SWEEP_SECONDS) / _SWEEP_STEPS
+
         def sweep() -> None:
             nonlocal last
             now = time.monotonic()
-            if now - last >= (seconds if store.hears else min(seconds, _DEAF_SWEEP_SECONDS)):
+            # Half a step early rather than a whole one late: a lost hint costs no more than the period.
+            if now - last >= (seconds if store.hears else min(seconds, _DEAF_SWEEP_SECONDS)) - step / 2:
                 last = now
                 standing.sweep()
 
-        self._loop(min(seconds, _DEAF_SWEEP_SECONDS) / 2, sweep, reactor)
+        self._loop(step, sweep, reactor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +333,12 @@ class _RealmParts:
     realm: Realm
     store: Store | None
     memberships: Memberships | None
+    signed: SignedTokenReader | None
+
+    @property
+    def has_users(self) -> bool:
+        """Whether anyone joins with a token."""
+        return "ticket" in self.realm.authenticators and (self.store is not None or self.signed is not None)
 
 
 # --- from the configuration's types to what adapters take ---
@@ -314,14 +349,16 @@ def _store(reactor: Any, store: model.PostgresStore | model.SqliteStore) -> Stor
     if isinstance(store, model.PostgresStore):
         from wampgate.stores.postgres import PostgresTokenStore  # noqa: PLC0415
 
+        token_query, token_hash = presets.resolve(store.preset, store.token_query, store.token_hash)
         return PostgresTokenStore(
             reactor,
             dsn=store.dsn.reveal(),
+            listen_dsn=None if store.listen_dsn is None else store.listen_dsn.reveal(),
             pool_size=store.pool_size,
             timeout=store.timeout_seconds,
-            token_query=store.token_query,
+            token_query=token_query,
             membership_query=store.membership_query,
-            token_hash=store.token_hash,
+            token_hash=token_hash,
             timezone=store.timezone,
             allow_null_expires=store.allow_null_expires,
         )
@@ -343,18 +380,59 @@ def _memberships(store: Store, deadlines: Deadlines, seconds: float) -> Membersh
     return Memberships(store, now=deadlines.now, seconds=seconds, run=_run, odd_id=odd_organization_id)
 
 
+def _signed_tokens(
+    reactor: Any, authentication: model.Authentication, deadlines: Deadlines
+) -> SignedTokenReader | None:
+    jwt = None if authentication.ticket is None else authentication.ticket.jwt
+    if jwt is None:
+        return None
+    # PyJWT is installed where signed tokens are taken, and not elsewhere.
+    from wampgate.authentication.jwt import Expected  # noqa: PLC0415
+    from wampgate.authentication.signed_tokens import make_reader  # noqa: PLC0415
+
+    return make_reader(
+        reactor,
+        keys_file=jwt.keys_file,
+        keys_url=jwt.keys_url,
+        secret=None if jwt.secret is None else jwt.secret.reveal(),
+        ca_file=jwt.ca_file,
+        expected=Expected(
+            jwt.audience,
+            jwt.issuer,
+            user_claim=jwt.user_claim,
+            organizations_claim=jwt.organizations_claim,
+            leeway=jwt.leeway_seconds,
+        ),
+        denied_file=jwt.denied_file,
+        now=deadlines.now,
+    )
+
+
+def _takes_query_string(realm: model.Realm) -> bool:
+    return realm.authentication.ticket is not None and realm.authentication.ticket.query_string
+
+
 def _authenticators(
-    authentication: model.Authentication, store: Store | None, deadlines: Deadlines
+    authentication: model.Authentication,
+    store: Store | None,
+    signed: SignedTokenReader | None,
+    deadlines: Deadlines,
 ) -> dict[str, Authenticator]:
     authenticators: dict[str, Authenticator] = {}
     ticket = authentication.ticket
-    if ticket is not None and (store is not None or authentication.principals):
+    if ticket is not None and (store is not None or signed is not None or authentication.principals):
         principals = [
             StaticPrincipal(principal.authid, principal.role, principal.digest)
             for principal in authentication.principals
         ]
         authenticators["ticket"] = TicketAuthenticator(
-            principals=principals, store=store, role=ticket.role, now=deadlines.now
+            principals=principals,
+            store=store,
+            role=ticket.role,
+            now=deadlines.now,
+            signed=None if signed is None else signed.tokens,
+            jti_in_store=ticket.jwt is not None and ticket.jwt.jti_in_store,
+            query_string=ticket.query_string,
         )
     if authentication.anonymous is not None:
         authenticators["anonymous"] = AnonymousAuthenticator(authentication.anonymous.role)

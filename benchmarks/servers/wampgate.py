@@ -81,7 +81,7 @@ def _fill_store(path: Path, user: Credentials) -> None:
 
 
 def _configuration(port: int, backend: Credentials) -> dict[str, Any]:
-    """Defaults, except that all connections come from one address here, as they do behind a proxy."""
+    """Defaults, except that all connections are one user's from one address, and send all they can: no limit is met."""
     rules = [
         {"role": _BACKEND, "actions": ["publish"], "uri": "organization.", "match": "prefix"},
         {"role": _BACKEND, "actions": ["register", "call"], "uri": "bench.", "match": "prefix"},
@@ -95,7 +95,12 @@ def _configuration(port: int, backend: Credentials) -> dict[str, Any]:
     }
     return {
         "listen": [{"endpoint": f"tcp:{port}:interface=127.0.0.1"}],
-        "limits": {"connections": 20_000, "connections_per_address": 20_000},
+        "limits": {
+            "connections": 20_000,
+            "connections_per_address": 20_000,
+            "sessions_per_authid": 20_000,
+            **dict.fromkeys(("publishes_per_second_per_session", "calls_per_second_per_session"), 1_000_000),
+        },
         "realms": [realm],
     }
 

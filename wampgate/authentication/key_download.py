@@ -65,10 +65,11 @@ class KeyDownload:
             return await fetching
         except DownloadFailed:
             raise
-        except (TimeoutError, CancelledError):
-            raise DownloadFailed(f"no answer within {self._seconds:g} s") from None
         except Exception as error:  # noqa: BLE001 - whatever hinders it, there are no keys
-            raise DownloadFailed(_why(error)) from None
+            cause = _cause(error)
+            if isinstance(cause, (TimeoutError, CancelledError)):
+                raise DownloadFailed(f"no answer within {self._seconds:g} s") from None
+            raise DownloadFailed(_why(cause)) from None
         finally:
             connections.abort()
 
@@ -156,8 +157,12 @@ class _NoTls:
         raise DownloadFailed("it wants TLS")
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What Twisted's client wraps when a connection fails in the middle."""
+    reasons = error.reasons if isinstance(error, ResponseFailed) else ()
+    return (reasons[0].value or error) if reasons else error
+
+
 def _why(error: BaseException) -> str:
     """What hindered a download, in one sentence without secrets."""
-    if isinstance(error, ResponseFailed) and error.reasons:
-        error = error.reasons[0].value or error
     return why_tls_failed(error) or repr(str(error)[:200])[1:-1] or type(error).__name__

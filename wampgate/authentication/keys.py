@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,15 +57,14 @@ class KeySet:
         keys: those that can be used.
 
     Raises:
-        UnusableKeys: two have the same name.
+        UnusableKeys: two of one algorithm have the same name.
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        names = Counter(key.kid for key in keys if key.kid is not None)
-        if any(count > 1 for count in names.values()):
-            raise UnusableKeys("two keys have the same kid")
         self._keys = tuple(keys)
-        self._key_by_kid = {key.kid: key for key in keys if key.kid is not None}
+        self._key_by_name = {(key.kid, key.algorithm): key for key in keys if key.kid is not None}
+        if len(self._key_by_name) < sum(key.kid is not None for key in keys):
+            raise UnusableKeys("two keys of one algorithm have the same kid")
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -77,13 +75,11 @@ class KeySet:
         A token that names none means the only key of its algorithm; if there are
         several, it means none: trying them all would make forgeries cheaper than checks.
         """
-        if kid is not None:
-            key = self._key_by_kid.get(kid)
-            if key is not None:
-                return key if key.algorithm == algorithm else None
-            # A lone key without a name is the one that is meant, whatever it is called elsewhere.
-            return self._only(algorithm, [key for key in self._keys if key.kid is None])
-        return self._only(algorithm, self._keys)
+        if kid is None:
+            return self._only(algorithm, self._keys)
+        # A lone key without a name is the one that is meant, whatever it is called elsewhere.
+        nameless = (key for key in self._keys if key.kid is None)
+        return self._key_by_name.get((kid, algorithm)) or self._only(algorithm, nameless)
 
     def _only(self, algorithm: str, among: Iterable[Key]) -> Key | None:
         fitting = [key for key in among if key.algorithm == algorithm]

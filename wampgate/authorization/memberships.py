@@ -27,7 +27,7 @@ class Organizations:
 
     Attributes:
         roles_by_id: the user's role in each; empty if the store keeps none.
-        until: how long this holds, by the router's monotonic clock.
+        until: how long this holds, by the router's monotonic clock; who was asked later knows better.
     """
 
     roles_by_id: Mapping[str, str]
@@ -57,6 +57,9 @@ class Memberships:
         seconds: how long an answer holds.
         run: starts a coroutine.
         odd_id: told of each user and organization id that can't stand in a topic.
+
+    Attributes:
+        learned: told of each user's organizations as the store said them, before anyone is granted anything by them.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Memberships:
         self._seconds = seconds
         self._run = run
         self._odd_id = odd_id
+        self.learned: Callable[[str, Organizations], None] = _unheard
         self._organizations_by_user: dict[str, Organizations] = {}
+        self._fresh_by_user: dict[str, Organizations] = {}
         self._forget_at = _MANY
         self._waiting_by_user: dict[str, list[Pending[Organizations | None]]] = {}
         self._questions_by_user: dict[str, list[_Question]] = {}
@@ -82,7 +87,8 @@ class Memberships:
         """What is known and still holds; None if the store has to be asked."""
         organizations = self._organizations_by_user.get(user)
         if organizations is None or organizations.until <= self._now():
-            return None
+            # Whoever is told of an answer decides by it, even if it is not to be kept at all.
+            return self._fresh_by_user.get(user)
         return organizations
 
     def ask(self, user: str) -> Pending[Organizations | None]:
@@ -126,7 +132,14 @@ class Memberships:
         raise StoreUnavailable("the memberships change faster than they can be read")
 
     def learn(self, user: str, memberships: Iterable[Membership], asked: float) -> Organizations:
-        """Take what the store said of a user; the answer is as old as the question."""
+        """Take what the store said of a user; the answer is as old as the question.
+
+        Returns:
+            What holds now: an answer to a later question, if one has come before this one.
+        """
+        newer = self._organizations_by_user.get(user)
+        if newer is not None and newer.until > asked + self._seconds:
+            return newer
         roles_by_id = {}
         for membership in memberships:
             if is_organization_id(membership.organization):
@@ -137,6 +150,9 @@ class Memberships:
         if len(self._organizations_by_user) >= self._forget_at:
             self._forget()
         self._organizations_by_user[user] = organizations
+        self._fresh_by_user[user] = organizations
+        self.learned(user, organizations)
+        del self._fresh_by_user[user]
         return organizations
 
     def forget(self, users: Iterable[str] | None) -> None:
@@ -164,3 +180,7 @@ class Memberships:
         }
         # Who still counts must not be looked through again with each that comes.
         self._forget_at = max(_MANY, 2 * len(self._organizations_by_user))
+
+
+def _unheard(_user: str, _organizations: Organizations) -> None:
+    """No one wants to know."""

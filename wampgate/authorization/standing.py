@@ -14,10 +14,10 @@ from wampgate.core.errors import StoreUnavailable, uri
 from wampgate.core.private import ORGANIZATIONS_CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 
     from wampgate.authorization.memberships import Memberships, Organizations
-    from wampgate.core.interfaces import Change, Membership, Token, TokenStore
+    from wampgate.core.interfaces import Change, Membership, Principal, Token, TokenStore
     from wampgate.core.realm import Realm
     from wampgate.core.router import Router
     from wampgate.core.session import Session
@@ -31,6 +31,28 @@ _BATCH: Final = 500
 _REMEMBERED: Final = 1000
 """So many recent changes are kept for sessions that were joining when they came."""
 
+_AT_ONCE_SECONDS: Final = 0.01
+"""So long a check acts on its answers before it lets the router's other work go on."""
+
+
+class _Check:
+    """A check whose answers have come and are being acted on; changes that are told meanwhile overtake them."""
+
+    __slots__ = ("_everyone", "_users")
+
+    def __init__(self) -> None:
+        self._everyone = False
+        self._users: set[str] = set()
+
+    def overtake(self, change: Change) -> None:
+        """Some answers are older than a change: who heard of it asks again."""
+        self._everyone |= change.everything
+        self._users |= change.users
+
+    def holds(self, user: str | None) -> bool:
+        """Whether what the store said of a user still counts."""
+        return not self._everyone and user not in self._users
+
 
 class Standing:
     """Watches one realm's store on behalf of its live sessions.
@@ -42,6 +64,7 @@ class Standing:
         memberships: what the authorizer knows of them.
         now: the router's monotonic clock, in seconds.
         run: starts a coroutine.
+        next_turn: waits until what else the router has to do was done; None if nothing else waits.
     """
 
     def __init__(
@@ -53,6 +76,7 @@ class Standing:
         *,
         now: Callable[[], float],
         run: Callable[[Coroutine[Any, Any, None]], None],
+        next_turn: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._realm = realm
         self._router = router
@@ -60,11 +84,14 @@ class Standing:
         self._memberships = memberships
         self._now = now
         self._run = run
-        self._roles_by_user: dict[str, Mapping[str, str]] = {}
+        self._next_turn = next_turn
+        self._roles_by_user: dict[str, Mapping[str, str] | None] = {}
+        self._checks: list[_Check] = []
         self._changes: deque[tuple[float, Change]] = deque(maxlen=_REMEMBERED)
         self._sweeping = False
         self._again = False
         store.watch(self.changed)
+        memberships.learned = self._learned
         realm.joined = self.joined
         realm.left = self.left
 
@@ -75,14 +102,14 @@ class Standing:
             return
         known = self._memberships.known(user)
         if user not in self._roles_by_user:
-            self._roles_by_user[user] = {} if known is None else known.roles_by_id
+            self._roles_by_user[user] = None if known is None else known.roles_by_id
         if known is None or self._changed_since(since, user):
             self._run(self.check([session]))
 
     def belongs(self, session: Session, organization: str) -> bool:
         """Whether a session's user belonged to an organization when the store was asked last."""
         user = session.principal.user
-        return user is not None and organization in self._roles_by_user.get(user, ())
+        return user is not None and organization in (self._roles_by_user.get(user) or ())
 
     def _changed_since(self, since: float, user: str) -> bool:
         return any(when >= since and (change.everything or user in change.users) for when, change in self._changes)
@@ -96,6 +123,8 @@ class Standing:
     def changed(self, change: Change) -> None:
         """The store told of a change."""
         self._changes.append((self._now(), change))
+        for check in self._checks:
+            check.overtake(change)
         if change.everything:
             self._memberships.forget(None)
             self.sweep()
@@ -127,8 +156,9 @@ class Standing:
 
     async def check(self, sessions: Collection[Session]) -> None:
         """Ask the store for these sessions' tokens and memberships, and act on what it says."""
-        tickets = {session.principal.ticket.reveal() for session in sessions if session.principal.ticket is not None}
-        users = {session.principal.user for session in sessions if session.principal.user is not None}
+        principals = {session: session.principal for session in sessions}
+        tickets = {who.ticket.reveal() for who in principals.values() if who.ticket is not None}
+        users = {who.user for who in principals.values() if who.user is not None}
         asked = self._now()
         try:
             tokens = await self._store.look_up_all(sorted(tickets))
@@ -137,11 +167,39 @@ class Standing:
             # Sessions keep what they have until the store answers: a new grant they don't get.
             self._realm.counters["standing_unavailable"] += 1
             return
-        for session in sessions:
-            if session.established:
+        check = _Check()
+        self._checks.append(check)
+        try:
+            await self._act(self._acts(check, principals, tokens, memberships, asked))
+        finally:
+            self._checks.remove(check)
+
+    async def _act(self, acts: Iterator[None]) -> None:
+        """Do what there is to do, a few milliseconds at a time."""
+        until = self._now() + _AT_ONCE_SECONDS
+        for _ in acts:
+            if self._next_turn is not None and self._now() >= until:
+                await self._next_turn()
+                until = self._now() + _AT_ONCE_SECONDS
+
+    def _acts(
+        self,
+        check: _Check,
+        principals: Mapping[Session, Principal],
+        tokens: Mapping[str, Token],
+        memberships: Mapping[str, Iterable[Membership]],
+        asked: float,
+    ) -> Iterator[None]:
+        """Act on what the store said, one session and one user after the other."""
+        for session, principal in principals.items():
+            # Who has refreshed its token meanwhile was asked for with the old one, and is asked for again.
+            if session.established and session.principal is principal and check.holds(principal.user):
                 self._apply_token(session, tokens, asked)
+            yield
         for user, theirs in memberships.items():
-            self._apply_memberships(user, theirs, asked)
+            if check.holds(user):
+                self._memberships.learn(user, theirs, asked)
+            yield
 
     def _apply_token(self, session: Session, tokens: Mapping[str, Token], asked: float) -> None:
         ticket = session.principal.ticket
@@ -159,18 +217,25 @@ class Standing:
                 end = min(end, session.principal.expires)
             self._router.expire(session, end)
 
-    def _apply_memberships(self, user: str, memberships: Iterable[Membership], asked: float) -> None:
-        organizations = self._memberships.learn(user, memberships, asked)
-        before = self._roles_by_user.get(user)
-        if before is None or before == organizations.roles_by_id:
+    def _learned(self, user: str, organizations: Organizations) -> None:
+        """The store said what a user belongs to, whoever asked: by this the user's sessions are granted what they ask.
+
+        So it is compared with what was said last each time: a membership that came
+        and went between two sweeps may have been granted something.
+        """
+        if user not in self._roles_by_user:
+            return
+        before = self._roles_by_user[user]
+        if before == organizations.roles_by_id:
             return
         self._roles_by_user[user] = organizations.roles_by_id
-        told = _told(before, organizations)
+        told = None if before is None else _told(before, organizations)
         for session in list(self._realm.sessions_by_user.get(user, ())):
             if session.principal.organizations is not None:
                 continue
             self._realm.reconsider(session)
-            self._realm.tell(session, ORGANIZATIONS_CHANGED, told)
+            if told is not None:
+                self._realm.tell(session, ORGANIZATIONS_CHANGED, told)
 
 
 def _told(before: Mapping[str, str], organizations: Organizations) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from wampgate.config.model import (
     Rule,
     SocketIoEmitterRule,
     SqliteStore,
-    TicketAuthentication,
 )
 from wampgate.config.secret import Secret
+from wampgate.config.tickets import TicketAuthentication
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -61,7 +61,7 @@ def is_endpoint(text: str) -> bool:
 def is_proxy(text: str) -> bool:
     """Whether a text names peers that may be proxies: an address, a network without host bits, or ``unix``."""
     try:
-        return text == "unix" or bool(ip_network(text))
+        return text == "unix" or ("%" not in text and bool(ip_network(text)))
     except ValueError:
         return False
 
@@ -89,7 +89,7 @@ def is_redis_url(text: str) -> bool:
 
 
 def is_keys_url(text: str) -> bool:
-    """Whether a text is an ``https://`` URL, or an ``http://`` one of this machine, in ASCII, with nothing secret in it."""
+    """Whether a text is an ``https://`` URL, or an ``http://`` one of this machine, in ASCII and without a password."""
     if not text.isascii() or _CONTROL_OR_SPACE.search(text) or "#" in text or "\\" in text:
         return False
     try:
@@ -97,7 +97,8 @@ def is_keys_url(text: str) -> bool:
         host, port = url.hostname, url.port
     except ValueError:
         return False
-    if not host or port == 0 or "@" in url.netloc or not is_host(url.netloc.lower()):
+    # A host name may hold "_", but no certificate is made for it.
+    if not host or port == 0 or "_" in host or not is_host(url.netloc.lower()):
         return False
     return url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
 

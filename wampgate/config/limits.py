@@ -67,8 +67,8 @@ class Limits(Section, frozen=True, kw_only=True):
     calls_per_session: Count = 1_000
     sessions_per_authid: CountOrNone = 1_000
     subscribes_per_second_per_session: Rate = 500.0
-    publishes_per_second_per_session: Rate = 5_000.0
-    calls_per_second_per_session: Rate = 5_000.0
+    publishes_per_second_per_session: Rate = 10_000.0
+    calls_per_second_per_session: Rate = 10_000.0
     subscribes_per_second_per_authid: Rate = 0.0
     publishes_per_second_per_authid: Rate = 0.0
     calls_per_second_per_authid: Rate = 0.0

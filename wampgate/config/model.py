@@ -107,6 +107,8 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
 
     Attributes:
         dsn: how to connect: libpq's URL or its ``key=value`` form.
+        listen_dsn: a direct connection to the primary, where ``dsn`` leads through
+            a PgBouncer or to a replica; changes are heard of through it.
         pool_size: how many connections are kept.
         timeout_seconds: an answer that takes longer counts as none.
         preset: whose tables hold the tokens, if not those that ``wampgate init``
@@ -133,6 +135,7 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
     )
 
     dsn: PostgresDsn
+    listen_dsn: PostgresDsn | None = None
     pool_size: PoolSize = 4
     timeout_seconds: StoreSeconds = 3.0
     preset: Preset | None = None

@@ -124,6 +124,9 @@ NO_ORGANIZATION: Final = Ending(
 NOT_A_MEMBER: Final = Ending(
     "not a member", "ABORT", uri.NOT_AUTHORIZED, 1008, False, "Name an organization that the user belongs to."
 )
+CONTRADICTED: Final = Ending(
+    "contradiction", "ABORT", uri.INVALID_ARGUMENT, 1008, False, "Say the same in HELLO as in the HTTP request."
+)
 TOO_MANY_SESSIONS: Final = Ending(
     "too many sessions", "ABORT", uri.LIMIT_EXCEEDED, 1008, False, "End another session of this authid first."
 )
@@ -158,7 +161,16 @@ ENDINGS: Final = tuple(value for value in list(globals().values()) if isinstance
 
 _ENDING_BY_REFUSAL: Final = {
     ending.reason: ending
-    for ending in (NO_METHOD, NO_TOKEN, DENIED, NO_ORGANIZATION, NOT_A_MEMBER, TOO_MANY_SESSIONS, NO_ANSWER)
+    for ending in (
+        NO_METHOD,
+        NO_TOKEN,
+        DENIED,
+        NO_ORGANIZATION,
+        NOT_A_MEMBER,
+        CONTRADICTED,
+        TOO_MANY_SESSIONS,
+        NO_ANSWER,
+    )
 }
 
 

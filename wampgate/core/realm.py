@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.broker import Broker
@@ -195,15 +196,21 @@ class Realm:
         """Let go of what a session's rights no longer allow, and ask anew for what it waits for.
 
         Subscriptions are taken away together with their events that wait to be
-        sent. What can't be decided now stays as it is: rights end when the store
+        sent. What can't be decided stays as it is: rights end when the store
         says so, not when it says nothing.
         """
         for subscription in list((session.subscriptions or {}).values()):
             answer = self.authorize(session, "subscribe", subscription.topic, subscription.match)
-            if isinstance(answer, Decision) and not answer.allowed and not answer.failed:
-                self._revoke(session, subscription, answer)
+            if isinstance(answer, Decision):
+                self._keep_or_revoke(session, subscription, answer)
+            else:
+                answer.then(partial(self._keep_or_revoke, session, subscription))
         if session.inbox is not None:
             session.inbox.reconsider()
+
+    def _keep_or_revoke(self, session: Session, subscription: Subscription, decision: Decision) -> None:
+        if not decision.allowed and not decision.failed and subscription.id in (session.subscriptions or ()):
+            self._revoke(session, subscription, decision)
 
     def _revoke(self, session: Session, subscription: Subscription, decision: Decision) -> None:
         """Take a subscription away and tell the session why ("Subscription Revocation")."""

@@ -128,9 +128,14 @@ class Router:
     # --- what the operator, an expired token or a shutdown asks for ---
 
     def goodbye(self, session: Session, reason: str, message: str) -> None:
-        """End an established session from our side; its peer has :data:`GOODBYE_SECONDS` to answer."""
+        """End an established session from our side; its peer has :data:`GOODBYE_SECONDS` to answer.
+
+        Nothing else reaches it any more: the events that wait for it are taken back.
+        """
         if session.state is not State.ESTABLISHED:
             return
+        for subscription in session.subscriptions or ():
+            self._deliver.retract(session, subscription)
         if self._farewell == "never":
             self._close(session, POLICY_VIOLATION, reason)
             return

@@ -1,4 +1,4 @@
-"""Waiting for an answer, but not longer than a deadline, and without touching what is waited for."""
+"""Waiting for an answer, but not longer than a deadline, and letting others have their turn."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ class Clock(Protocol):
 
 class TooLate(Exception):
     """The answer was not there in time."""
+
+
+def turn(clock: Clock) -> Deferred[None]:
+    """Lets the reactor see to everyone else before it goes on here."""
+    over: Deferred[None] = Deferred(lambda _: timer.cancel())
+    timer = clock.callLater(0, over.callback, None)
+    return over
 
 
 def within(clock: Clock, seconds: float, answer: Deferred[V]) -> Deferred[V]:

@@ -95,7 +95,7 @@ class PostgresTokenStore(SqlTokenStore):
         super().__init__(
             reactor,
             pool,
-            PostgresBatches(pool),
+            PostgresBatches(reactor, pool),
             PostgresListener(reactor, primary, pool, timeout=timeout),
             timeout=timeout,
             token_query=_query("token_query", "token", token_query, TOKEN_QUERY, _TOKENS),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from wampgate.stores.deadlines import turn
 from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+    from wampgate.stores.deadlines import Clock
     from wampgate.stores.sql import Engine, Query, Rows
 
 log = Logger()
@@ -24,6 +26,9 @@ BRANCHES: Final = 100
 
 AT_ONCE: Final = 2
 """So many single questions of a batch at the same time; the other connections are for those who log in."""
+
+ROWS_AT_ONCE: Final = 20_000
+"""So many rows are sorted by what was asked for before others have their turn."""
 
 # "syntax error or access rule violation" and "feature not supported": asking again would not help.
 _FOR_GOOD: Final = ("42", "0A")
@@ -38,10 +43,12 @@ class PostgresBatches:
     (As a column of a lateral join it would be a ``text``, which an integer can't even be compared with.)
 
     Args:
+        clock: gives others their turn.
         engine: asks.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, clock: Clock, engine: Engine) -> None:
+        self._clock = clock
         self._engine = engine
         self._single: set[str] = set()
 
@@ -75,7 +82,7 @@ class PostgresBatches:
     ) -> list[Rows]:
         rows_by_value: dict[str, Rows] = {value: [] for value in values}
         asked = {**parameters, query.parameter: array_literal(values)}
-        for value, *row in await self._engine.ask(query.many, asked, deadline):
+        async for value, *row in self._in_turns(await self._engine.ask(query.many, asked, deadline)):
             # Compared as text, exactly: the array's type may have taken "07" for 7.
             if value in rows_by_value:
                 rows_by_value[value].append(tuple(row))
@@ -88,9 +95,17 @@ class PostgresBatches:
         for begin in range(0, len(values), BRANCHES):
             portion = values[begin : begin + BRANCHES]
             asked = dict(parameters) | {f"{query.parameter}_{place}": value for place, value in enumerate(portion)}
-            for place, *row in await self._engine.ask(branches(query, len(portion)), asked, deadline):
+            rows = await self._engine.ask(branches(query, len(portion)), asked, deadline)
+            async for place, *row in self._in_turns(rows):
                 found[begin + place].append(tuple(row))
         return found
+
+    async def _in_turns(self, rows: Rows) -> AsyncIterator[tuple[Any, ...]]:
+        """The rows, with a break now and then."""
+        for number, row in enumerate(rows, 1):
+            yield row
+            if not number % ROWS_AT_ONCE:
+                await turn(self._clock)
 
     async def _ask_singly(
         self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float

@@ -81,7 +81,6 @@ class PostgresListener:
         self._names = HostNames(reactor)
         self._running = False
         self._listening: Deferred[None] | None = None
-        self._connection: PostgresConnection | None = None
         self._proven = False
         self._tables = ""
         self._complaint = ""
@@ -106,11 +105,9 @@ class PostgresListener:
         self._listening.addErrback(self._ended)
 
     def stop(self) -> None:
-        """Close the connection."""
+        """Close the connection, whatever is under way."""
         self._running = False
         self._proven = False
-        if self._connection is not None:
-            self._connection.close()
         if self._listening is not None:
             self._listening.cancel()
 
@@ -144,7 +141,7 @@ class PostgresListener:
     async def _listen(self) -> None:
         """Listen over one connection until it is gone."""
         self._lost = False
-        connection = self._connection = PostgresConnection(self._reactor, self._gone, self._notified)
+        connection = PostgresConnection(self._reactor, self._gone, self._notified)
         try:
             await connection.open_at(self._address, self._names, self._rotation, self._timeout)
             [(is_replica,)] = await connection.ask(_IS_REPLICA, {}, self._timeout)
@@ -159,7 +156,6 @@ class PostgresListener:
         finally:
             self._proven = False
             self._tables = ""
-            self._connection = None
             connection.close()
 
     async def _prove(self, connection: PostgresConnection) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
+from wampgate.stores.deadlines import turn
 from wampgate.stores.hints import Hints
-from wampgate.stores.portions import Portions
+from wampgate.stores.portions import ROWS, Portions
 from wampgate.stores.questions import (
     RowsUnusable,
     TokenAmbiguous,
@@ -287,7 +288,7 @@ class SqlTokenStore:
             for portion in portions.of(values):
                 rows = await self._ask_each(query, portion)
                 portions.brought(sum(map(len, rows)), len(portion))
-                found.update(zip(portion, self._answers(query, rows, answer_of), strict=True))
+                found.update(zip(portion, await self._answers(query, rows, answer_of), strict=True))
             values = [value for value in values if self._revisions.changed_since(asked, subject(value, found[value]))]
             if not values:
                 return found
@@ -300,21 +301,30 @@ class SqlTokenStore:
         except QueryRefused as refused:
             raise self._fault(query, refused.reason) from None
 
-    def _answers(self, query: Query, rows: list[Rows], answer_of: Callable[[Rows], V]) -> list[V]:
+    async def _answers(self, query: Query, rows: list[Rows], answer_of: Callable[[Rows], V]) -> list[V]:
+        answers: list[V] = []
+        read = 0
+        for each in rows:
+            answers.append(self._answer(query, each, answer_of))
+            read += len(each)
+            if read >= ROWS:
+                read = 0
+                await turn(self._clock)
+        return answers
+
+    def _answer(self, query: Query, rows: Rows, answer_of: Callable[[Rows], V]) -> V:
         try:
-            return [answer_of(each) for each in rows]
+            return answer_of(rows)
         except RowsUnusable as fault:
             raise self._fault(query, str(fault)) from None
 
     async def _ask_token(self, stored: str, deadline: float) -> Token | None:
         rows = await self._rows(self._token_query, stored, deadline)
-        [token] = self._answers(self._token_query, [rows], self._token_of)
-        return token
+        return self._answer(self._token_query, rows, self._token_of)
 
     async def _ask_memberships(self, user: str, deadline: float) -> Sequence[Membership]:
         rows = await self._rows(self._membership_query, user, deadline)
-        [memberships] = self._answers(self._membership_query, [rows], memberships_of)
-        return memberships
+        return self._answer(self._membership_query, rows, memberships_of)
 
     def _token_of(self, rows: Rows) -> Token | None:
         return token_of(rows, allow_null_expires=self._allow_null_expires)

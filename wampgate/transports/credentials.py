@@ -38,6 +38,12 @@ def query_of(parameters: Mapping[str, Sequence[str]]) -> Query:
     return Query(Ticket(token) if token else None, organization or None)
 
 
+def without_quotations(reason: str) -> str:
+    """What is wrong with a request, without the words of the request that stand in quotation marks."""
+    before, quotation, rest = reason.partition('"')
+    return f"{before}(hidden){rest.rpartition(quotation)[2]}" if quotation else reason
+
+
 def _only(parameters: Mapping[str, Sequence[str]], name: str) -> str:
     values = parameters.get(name, ())
     if len(values) > 1:

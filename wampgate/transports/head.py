@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,9 @@ class RequestError(Exception):
         self.status = status
         self.message = message
         self.log = log
+
+
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def _parse(data: bytes) -> Head:
         name, colon, value = line.partition(b":")
         if not colon or not name or name != name.strip() or line[:1] in (b" ", b"\t"):
             raise RequestError(400, "a header line is malformed")
+        if not _is_field_value(value):
+            raise RequestError(400, "a header holds a control character")
         key = name.decode("latin-1").lower()
         if key in ("host", "origin") and key in headers:
             raise RequestError(400, f"the {key} header appears more than once")
@@ -91,6 +97,11 @@ def _parse(data: bytes) -> Head:
         headers[key] = f"{headers[key]},{text}" if key in _LISTS and key in headers else text
     path = request_line[1].partition(b"?")[0].decode("latin-1")
     return Head(request_line[0].decode("latin-1"), path, headers)
+
+
+def _is_field_value(value: bytes) -> bool:
+    """Whether bytes may be a header's value: control characters, but tabs, have no business there (RFC 9110, 5.5)."""
+    return _CONTROL(value) is None
 
 
 def _may_be_http(data: bytes) -> bool:

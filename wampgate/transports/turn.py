@@ -62,6 +62,7 @@ class Turn:
     def __init__(self, reactor: Any) -> None:
         self._call_later = reactor.callLater
         self._pending: list[_Delivery] = []
+        self._retractions: list[tuple[int, Session, int]] = []
         self._local: deque[tuple[LocalLink, Message, Payload]] = deque()
         self._closes: list[tuple[Outbox, int, str]] = []
         self._scheduled = False
@@ -75,12 +76,9 @@ class Turn:
 
     def retract(self, session: Session, subscription: int) -> None:
         """Take back what waits of a subscription's events for one session; see ``Deliver.retract``."""
-        self._pending = [
-            (message, payload, _without(recipients, session))
-            if type(message) is Event and message.subscription == subscription and session in recipients
-            else (message, payload, recipients)
-            for message, payload, recipients in self._pending
-        ]
+        if self._pending:
+            # Thousands may be taken back within one turn: they are looked through once, at its end.
+            self._retractions.append((len(self._pending), session, subscription))
         link: Any = session.link
         link.retract(subscription)
 
@@ -95,6 +93,9 @@ class Turn:
         """Send everything. Sessions inside the router receive first, and what they send leaves too."""
         self._scheduled = False
         pending, self._pending = self._pending, []
+        if self._retractions:
+            retractions, self._retractions = self._retractions, []
+            pending = _without(pending, retractions)
         if len(pending) == 1:
             self._send(*pending[0])
         elif pending:
@@ -181,8 +182,26 @@ def _subscription_of(message: Message) -> int:
     return message.subscription if type(message) is Event else 0
 
 
-def _without(recipients: Sequence[Session], session: Session) -> tuple[Session, ...]:
-    return tuple(recipient for recipient in recipients if recipient is not session)
+def _without(pending: list[_Delivery], retractions: list[tuple[int, Session, int]]) -> list[_Delivery]:
+    """Deliveries without what was taken back after they were made: (how many there were, from whom, what) each."""
+    left = list(pending)
+    gone_by_subscription: dict[int, set[Session]] = {}
+    kept: dict[tuple[int, int, int], tuple[Session, ...]] = {}
+    # From the last one to the first, so that each meets those retractions only that came after it.
+    for place in range(len(pending) - 1, -1, -1):
+        while retractions and retractions[-1][0] > place:
+            _, session, subscription = retractions.pop()
+            gone_by_subscription.setdefault(subscription, set()).add(session)
+        message, payload, recipients = pending[place]
+        subscription = _subscription_of(message)
+        gone = gone_by_subscription.get(subscription) if subscription else None
+        if gone:
+            # The same recipients stay one object, by which a crowd is known.
+            key = (id(recipients), subscription, len(gone))
+            if key not in kept:
+                kept[key] = tuple(session for session in recipients if session not in gone)
+            left[place] = (message, payload, kept[key])
+    return left
 
 
 def _only_crowd(pending: list[_Delivery]) -> Sequence[Session] | None:

@@ -16,7 +16,7 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.logger import Logger
 
 from wampgate.core.interfaces import Connection
-from wampgate.transports.credentials import RepeatedParameter, bearer_of, query_of
+from wampgate.transports.credentials import RepeatedParameter, bearer_of, query_of, without_quotations
 from wampgate.transports.outbox import Outbox, OutboxLimits
 from wampgate.transports.proxy import UNIX, Client
 from wampgate.transports.turn import Encoding, Turn
@@ -184,6 +184,10 @@ class WebSocketPeer(WebSocketServerProtocol):
         raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
             400, f"speak one of: {', '.join(SERIALIZER_BY_SUBPROTOCOL)}"
         )
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - Autobahn's names
+        """Refuse an upgrade; what Autobahn quotes may hold a token, and must not write into the log as it likes."""
+        super().failHandshake(repr(without_quotations(reason))[1:-1], code, responseHeaders)
 
     def onOpen(self) -> None:  # noqa: N802 - Autobahn's name
         """The handshake is over: the session begins."""

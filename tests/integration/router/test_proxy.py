@@ -88,7 +88,7 @@ def refused_address(process: RouterProcess, headers: list[tuple[str, str]], sour
         ([("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.4")], r"203\.0\.113\.4:"),
         ([("X-Forwarded-For", "2001:db8::5")], r"2001:db8::5:"),
         ([("X-Forwarded-For", "203.0.113.6:5000")], r"203\.0\.113\.6:5000"),
-        ([("X-Forwarded-For", "203.0.113.7, \x1b[31mevil\r")], rf"{PROXY}:\d+"),
+        ([("X-Forwarded-For", "203.0.113.7, evil.example")], rf"{PROXY}:\d+"),
         ([("Forwarded", "for=203.0.113.8"), ("X-Real-IP", "203.0.113.8")], rf"{PROXY}:\d+"),
     ],
 )

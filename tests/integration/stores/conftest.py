@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import time
 from contextlib import closing
@@ -14,7 +15,10 @@ import pytest_twisted
 from postgres_server import PostgresServer
 from twisted.internet import reactor
 from twisted.internet.task import Clock, LoopingCall, deferLater
+from twisted.internet.threads import deferToThread
+from twisted.logger import formatEvent, globalLogPublisher
 
+from wampgate.core.interfaces import Change
 from wampgate.stores.memory import MemoryTokenStore
 from wampgate.stores.postgres import PostgresTokenStore
 from wampgate.stores.preparing import prepare_postgres, prepare_sqlite
@@ -24,7 +28,6 @@ from wampgate.stores.sqlite import SqliteTokenStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from wampgate.core.interfaces import Change
     from wampgate.stores.questions import TokenHash
 
 Ids = Literal["text", "integer", "uuid"]
@@ -325,6 +328,15 @@ async def opened() -> AsyncIterator[Opener]:
         await store.stop()
 
 
+@pytest.fixture
+def young_heap() -> Iterator[None]:
+    """Keeps Python's collector from going through what a thousand tests before have left, which takes it 0.1 s."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 class StallWatch:
     """Measures for how long the reactor did not come round.
 
@@ -374,3 +386,78 @@ def stall_watch() -> Iterator[StallWatch]:
         yield watch
     finally:
         watch.close()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    def observe(event: Any) -> None:
+        lines.append(f"{formatEvent(event)} {event!r}")
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
+@pytest.fixture
+def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wampgate.stores.postgres_listener.HEARTBEAT_SECONDS", 0.5)
+
+
+class Watched:
+    """Starts stores that are watched, and stops them in the end."""
+
+    def __init__(self) -> None:
+        self.heard = Heard()
+        self.stores: list[PostgresTokenStore] = []
+
+    async def __call__(self, dsn: str, *, hears: bool = True, **options: Any) -> PostgresTokenStore:
+        store = PostgresTokenStore(reactor, dsn=dsn, **({"timeout": 1.0, "token_hash": "plain"} | options))
+        self.stores.append(store)
+        store.watch(self.heard)
+        await store.start()
+        if hears:
+            await until(lambda: store.hears, 5)
+            await sleep(0.1)
+            assert self.heard.changes == [Change(everything=True)]
+            self.heard.changes.clear()
+        return store
+
+
+@pytest_twisted.async_yield_fixture()
+async def watch() -> AsyncIterator[Watched]:
+    watched = Watched()
+    yield watched
+    for store in watched.stores:
+        await store.stop()
+
+
+def fill(server: PostgresServer, dsn: str, users: int = 20) -> None:
+    prepare_postgres(dsn)
+    server.execute(
+        "INSERT INTO oauth_access_tokens SELECT 'token-' || n, 'app', n::text, now() + interval '1 hour', ''"
+        f" FROM generate_series(1, {users}) n",
+        f"INSERT INTO organization_members SELECT 'org-' || n % 100, n::text FROM generate_series(1, {users}) n",
+        dsn=dsn,
+    )
+
+
+@pytest.fixture
+def dsn(postgres_server: PostgresServer) -> str:
+    dsn = postgres_server.create_database()
+    fill(postgres_server, dsn)
+    return dsn
+
+
+@pytest_twisted.async_yield_fixture()
+async def server() -> AsyncIterator[PostgresServer]:
+    """A server of the test's own, to be harmed."""
+    server = PostgresServer()
+    await deferToThread(server.__enter__)
+    try:
+        fill(server, server.dsn)
+        yield server
+    finally:
+        server.thaw()
+        await deferToThread(server.__exit__, None, None, None)

@@ -27,7 +27,20 @@ DOCUMENT = {
                 "allow_null_expires": True,
             },
             "authentication": {
-                "ticket": {"role": "member", "require_organization": True},
+                "ticket": {
+                    "role": "member",
+                    "require_organization": True,
+                    "query_string": True,
+                    "jwt": {
+                        "secret": "a secret of thirty-two bytes or more",
+                        "issuer": "https://login.example.org/",
+                        "audience": ["wampgate", "news"],
+                        "user_claim": "user_id",
+                        "organizations_claim": "https://example.org/organizations",
+                        "jti_in_store": True,
+                        "leeway_seconds": 10,
+                    },
+                },
                 "anonymous": {"role": "visitor"},
                 "principals": [
                     {"authid": "backend", "role": "backend", "ticket": "ticket-secret"},

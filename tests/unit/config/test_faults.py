@@ -5,10 +5,14 @@ from hashlib import sha256
 
 import pytest
 
+from wampgate.config import tickets
+from wampgate.config.model import PRESETS_OF_JTI
+
 REALM = ("realms", 0)
 STORE = (*REALM, "store")
 RULE = (*REALM, "authorization", "rules", 0)
 BRIDGE = (*REALM, "bridges", 0)
+JWT = (*REALM, "authentication", "ticket", "jwt")
 PRINCIPAL = (*REALM, "authentication", "principals", 0)
 GONE = object()
 
@@ -34,6 +38,9 @@ SINGLE_FAULTS = [
     (("limits", "connections_per_address"), -1, "from 0 (no limit) to 10000000, got -1"),
     (("limits", "outbox_bytes"), 1024, "limits.outbox_bytes: expected at least message_bytes"),
     (("limits",), None, "limits: expected an object, got null"),
+    (("limits", "calls_per_second_per_session"), -1, "expected a number a second from 0 (no limit) to 1000000, got -1"),
+    (("goodbye",), "sometimes", 'goodbye: expected "auto" or "always" or "never", got "sometimes"'),
+    (("trusted_proxies",), ["10.0.0.1/8"], "trusted_proxies[0]: expected an address or network such as"),
     (("listen",), [], "listen: expected a list of at least one section with an endpoint, got an empty list"),
     (("realms",), GONE, "realms: expected a list of at least one realm, got nothing"),
     (("realms",), {}, "realms: expected a list of at least one realm, got an object"),
@@ -48,7 +55,7 @@ SINGLE_FAULTS = [
     (
         ("zzz",),
         1,
-        "zzz: expected a known key, got one that is not; the keys here are: listen, hosts, origins, trusted_proxies, goodbye, limits",
+        "zzz: expected a known key, got one that is not; the keys here are: listen, hosts, origins, trusted_proxies,",
     ),
     (("an odd key",), 1, '["an odd key"]: expected a known key'),
     ((*STORE, "path"), "x", "realms[0].store.path: expected a known key"),
@@ -95,6 +102,36 @@ SINGLE_FAULTS = [
         "principals[1].authid: expected authid that no other of the list has, got that of",
     ),
     ((*PRINCIPAL, "role"), "wampgate", "principals[0].role: expected a role"),
+    # signed tokens
+    (
+        (*JWT, "secret"),
+        "x" * 31,
+        "ticket.jwt.secret: expected a secret of at least 32 bytes, got text of 31 characters",
+    ),
+    ((*JWT, "secret"), GONE, "jwt.keys_file: expected exactly one of keys_file, keys_url and secret, got none of them"),
+    (
+        (*JWT, "keys_url"),
+        "https://a/keys",
+        "jwt.keys_file: expected exactly one of keys_file, keys_url and secret, got",
+    ),
+    ((*JWT, "keys_url"), "http://a/keys", 'jwt.keys_url: expected the "https://" URL of a JWK set'),
+    ((*JWT, "keys_file"), "nowhere.json", "jwt.keys_file: expected the path of a readable file"),
+    ((*JWT, "denied_file"), "nowhere.json", "jwt.denied_file: expected the path of a readable file"),
+    ((*JWT, "issuer"), GONE, 'jwt.issuer: expected what a token\'s "iss" is, such as "https://login.example.org/"'),
+    ((*JWT, "issuer"), "", 'jwt.issuer: expected what a token\'s "iss" is'),
+    ((*JWT, "audience"), [], "jwt.audience: expected a list of at least one audience, got an empty list"),
+    (
+        (*JWT, "audience"),
+        "wampgate",
+        "jwt.audience: expected a list of at least one audience, got text of 8 characters",
+    ),
+    ((*JWT, "audience"), GONE, "jwt.audience: expected a list of at least one audience, got nothing"),
+    ((*JWT, "user_claim"), "", "jwt.user_claim: expected the name of a claim"),
+    ((*JWT, "leeway_seconds"), 301, "jwt.leeway_seconds: expected a number of seconds from 0 to 300, got 301"),
+    ((*JWT, "algorithm"), "none", "jwt.algorithm: expected a known key, got one that is not"),
+    # presets
+    ((*STORE, "preset"), "passport", "realms[0].store.preset: expected null beside a token_query, got both"),
+    ((*STORE, "preset"), "oauth", 'realms[0].store.preset: expected "bshaffer" or "league-3" or'),
     # rules
     ((*RULE, "uri"), "a..b", "rules[0].uri: expected a URI (or pattern) that fits match, got what is none for prefix"),
     ((*RULE, "uri"), "", 'rules[0].uri: expected nothing of "wamp" and "wampgate" where actions has publish or'),
@@ -225,6 +262,77 @@ def test_a_key_that_occurs_twice(faults, valid):
     assert faults(again) == ["realms[0].name: expected each key once, got it twice"]
 
 
+def test_an_issuer_without_a_name_needs_the_store(document, faults):
+    put(document, (*JWT, "issuer"), None)
+    assert faults(document) == []
+    put(document, (*JWT, "jti_in_store"), False)
+    assert faults(document) == [
+        "realms[0].authentication.ticket.jwt.issuer: expected text, or jti_in_store beside it, got null"
+    ]
+
+
+def test_names_of_tokens_in_the_store_need_a_store(document, faults):
+    put(document, STORE, None)
+    assert faults(document) == [
+        "realms[0].store: expected a store for authentication.ticket.jwt.jti_in_store, got no store"
+    ]
+    put(document, (*JWT, "jti_in_store"), False)
+    assert faults(document) == []
+
+
+@pytest.mark.parametrize("preset", PRESETS_OF_JTI)
+def test_names_of_signed_tokens_are_never_taken_for_tokens(document, faults, preset):
+    put(document, (*STORE, "token_query"), None)
+    put(document, (*STORE, "preset"), preset)
+    assert faults(document) == []
+    expected = (
+        "realms[0].store: expected a preset whose tables hold tokens, or authentication.ticket.jwt with jti_in_store"
+    )
+    put(document, (*JWT, "jti_in_store"), False)
+    assert faults(document) == [f"{expected}, got the preset {preset} without them"]
+    put(document, JWT, None)
+    assert faults(document) == [f"{expected}, got the preset {preset} without them"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "token_hash", "known"),
+    [
+        ("django-oauth-toolkit", "plain", False),
+        ("django-oauth-toolkit", "sha256", True),
+        ("passport", "sha256", False),
+        ("passport", "plain", True),
+        ("doorkeeper", "plain", True),
+        ("doorkeeper", "sha256", True),
+        ("doorkeeper", None, True),
+    ],
+)
+def test_how_a_presets_tables_hold_tokens(document, faults, preset, token_hash, known):
+    put(document, (*STORE, "token_query"), None)
+    put(document, (*STORE, "preset"), preset)
+    put(document, (*STORE, "token_hash"), token_hash)
+    fault = f"realms[0].store.token_hash: expected null beside this preset: it is known, got {token_hash}"
+    assert faults(document) == ([] if known else [fault])
+
+
+def test_signed_tokens_need_their_library(document, faults, monkeypatch):
+    monkeypatch.setattr(tickets, "find_spec", lambda _: None)
+    assert faults(document) == [
+        'realms[0].authentication.ticket.jwt: expected the package PyJWT to be installed (pip install "wampgate[jwt]"),'
+        " got no PyJWT"
+    ]
+    put(document, JWT, None)
+    assert faults(document) == []
+
+
+def test_certificates_are_for_keys_from_a_url(document, faults, tmp_path):
+    (tmp_path / "ca.pem").write_text("")
+    put(document, (*JWT, "ca_file"), "ca.pem")
+    assert "jwt.ca_file: expected an https:// keys_url beside it, or null, got no such URL" in faults(document)[0]
+    put(document, (*JWT, "secret"), GONE)
+    put(document, (*JWT, "keys_url"), "https://login.example.org/keys")
+    assert faults(document) == []
+
+
 def test_a_ca_file_needs_tls(document, faults, tmp_path):
     (tmp_path / "ca.pem").write_text("")
     put(document, (*BRIDGE, "ca_file"), "ca.pem")
@@ -271,3 +379,36 @@ def test_what_only_looks_like_the_routers(document, faults, uri, match):
         {"role": "backend", "actions": ["publish", "register"], "uri": uri, "match": match}
     ]
     assert faults(document) == []
+
+
+PROXIED = {"endpoint": "tcp:8081", "proxy_protocol": True}
+
+
+def test_the_proxy_protocol_needs_someone_to_speak_it(document, faults):
+    document["listen"] = [{"endpoint": "tcp:8080"}, PROXIED]
+    (line,) = faults(document)
+    assert line == (
+        "trusted_proxies: expected the addresses of the proxies that speak the PROXY protocol to a listener with"
+        " proxy_protocol, got none that could speak it to listen[1]"
+    )
+    document["trusted_proxies"] = ["unix"]
+    assert len(faults(document)) == 1
+    document["trusted_proxies"] = ["unix", "10.0.0.0/8"]
+    assert faults(document) == []
+    document["listen"] = [{"endpoint": "unix:/run/x.sock", "proxy_protocol": True}]
+    assert faults(document) == []
+    document["trusted_proxies"] = ["10.0.0.0/8"]
+    assert len(faults(document)) == 1
+
+
+def test_the_proxy_protocol_comes_before_tls(document, faults):
+    document["listen"] = [PROXIED | {"endpoint": "ssl:8443:privateKey=x"}]
+    document["trusted_proxies"] = ["10.0.0.0/8"]
+    (line,) = faults(document)
+    assert line.startswith("listen[0].proxy_protocol: expected false with an ssl: endpoint")
+
+
+def test_an_endpoint_that_believes_everyone_is_refused(document, faults):
+    document["listen"] = [{"endpoint": "haproxy:tcp:8080"}]
+    (line,) = faults(document)
+    assert line.startswith("listen[0].endpoint: expected an endpoint without haproxy:")

@@ -1,6 +1,7 @@
 """What the configuration accepts, the adapters that get it accept too: else `check` would praise what can't start."""
 
 from itertools import product
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,16 @@ from hypothesis import strategies as st
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.testing import MemoryReactorClock
 
+from wampgate.authentication.key_download import KeyDownload
 from wampgate.bridge.redis_url import parse_redis_url
 from wampgate.bridge.templates import Template, TopicTemplate
 from wampgate.config import formats, templates
+from wampgate.config.model import PRESETS_OF_JTI
+from wampgate.config.values import Preset
 from wampgate.core.uri import is_reserved, is_uri
 from wampgate.stores.instants import zone_of
+from wampgate.stores.presets import PRESETS
+from wampgate.tls import trust_root_of
 
 PARTS = ["", "a", "channel", ".", ":", "-", "{organization}", "{kind}", "{x_1}", "{", "*", " ", "#", "wamp"]
 TEXTS = {"".join(parts) for parts in product(PARTS, repeat=4)}
@@ -54,6 +60,26 @@ def test_redis_urls(url):
         parse_redis_url(url)
     except ValueError:
         assert not accepted
+
+
+@given(
+    url=st.builds(
+        "{}://{}{}{}".format,
+        st.sampled_from(["https", "http"]),
+        st.sampled_from(["a", "a.example", "A.example", "a_b.example", "-a.example", "[::1]", "10.0.0.1", "localhost"]),
+        st.sampled_from(["", ":1", ":0", ":65536", ":x"]),
+        st.sampled_from(["", "/", "/keys", "/keys?a=1", "#b"]),
+    )
+)
+def test_urls_of_keys(url):
+    if formats.is_keys_url(url):
+        KeyDownload(MemoryReactorClock(), url, trust_root_of(None))
+
+
+def test_presets():
+    names = get_args(Preset)
+    assert set(names) == set(PRESETS)
+    assert {name for name in names if PRESETS[name].holds_jti} == set(PRESETS_OF_JTI)
 
 
 @given(name=st.sampled_from(["UTC", "utc", "Etc/UTC", "Europe/Berlin", "Mars/Olympus", "Etc/GMT+1"]))

@@ -3,6 +3,7 @@
 import pytest
 
 from wampgate.config import formats, templates
+from wampgate.transports.proxy import TrustedProxies
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,20 @@ def test_no_endpoints(text):
     assert not formats.is_endpoint(text)
 
 
+@pytest.mark.parametrize("text", ["10.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "2001:db8::/32", "unix"])
+def test_proxies(text):
+    assert formats.is_proxy(text)
+    assert TrustedProxies([text]) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "*", "proxy.example.org", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "UNIX", "fe80::1%eth0", "10.0.0.0/8 ", "7"],
+)
+def test_no_proxies(text):
+    assert not formats.is_proxy(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -138,6 +153,56 @@ def test_redis_urls(text):
 )
 def test_no_redis_urls(text):
     assert not formats.is_redis_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://login.example.org/.well-known/jwks.json",
+        "https://login.example.org:8443/keys?version=2",
+        "https://10.0.0.1/keys",
+        "https://[2001:db8::1]/keys",
+        "http://localhost:8080/keys",
+        "http://127.0.0.1/keys",
+        "http://[::1]:80/keys",
+    ],
+)
+def test_urls_of_keys(text):
+    assert formats.is_keys_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "keys.json",
+        "https://",
+        "https:///keys",
+        "http://login.example.org/keys",
+        "http://10.0.0.1/keys",
+        "http://localhost.example/keys",
+        "http://127.0.0.1.example/keys",
+        "http://user@localhost/keys",
+        "https://user:password@login.example.org/keys",
+        "https://login.example.org/keys#1",
+        "https://login.example.org/a b",
+        "https://login.example.org/\n",
+        "https://login.example.org\\@evil.example/",
+        "https://login_.example.org/keys",
+        "https://login.example.org:0/keys",
+        "https://login.example.org:70000/keys",
+        "https://l\u00f6gin.example.org/keys",
+        "file:///etc/passwd",
+        "ftp://login.example.org/keys",
+    ],
+)
+def test_no_urls_of_keys(text):
+    assert not formats.is_keys_url(text)
+
+
+@pytest.mark.parametrize(("text", "accepted"), [("sub", True), ("https://a/b c", True), ("", False), ("a\n", False)])
+def test_claims(text, accepted):
+    assert formats.is_claim_text(text) is accepted
 
 
 @pytest.mark.parametrize("text", ["postgresql://h/d", "postgres://h", "host=x dbname=y", " service = main", "dbname=y"])

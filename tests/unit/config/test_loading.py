@@ -30,7 +30,9 @@ def test_a_full_document_becomes_typed_values(document, load_document, tmp_path)
 def test_defaults_are_safe(load_document):
     configuration = load_document(MINIMAL)
     assert [listen.endpoint for listen in configuration.listen] == ["tcp:8080:interface=127.0.0.1"]
-    assert configuration.hosts == configuration.origins == ()
+    assert configuration.hosts == configuration.origins == configuration.trusted_proxies == ()
+    assert configuration.goodbye == "auto"
+    assert not any(listen.proxy_protocol for listen in configuration.listen)
     assert configuration.realms[0].authorization.rules == ()
     assert configuration.realms[0].store is None
     assert configuration.limits.message_bytes == 1048576

@@ -228,14 +228,16 @@ class Routed:
         hello_seconds: float = 5.0,
         join_seconds: float = 10.0,
         goodbye: Farewell = "always",
+        deliver: Any = None,
     ) -> None:
+        """``deliver`` takes the deliveries instead of the one here that hands them over at once."""
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock)
         self.records: list[tuple[str, dict[str, object]]] = []
         self.waiting: list[tuple[Question, Coroutine[Any, Any, None]]] = []
         self.odd_ids: list[tuple[str, str]] = []
         self.peers: list[Peer] = []
-        self.deliver = Deliveries()
+        self.deliver = deliver or Deliveries()
         self.realms = realms or (RealmUnderTest(),)
         for realm in self.realms:
             realm.build(self)

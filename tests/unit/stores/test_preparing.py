@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wampgate.stores.preparing import Kind, PreparationFailed, prepare_sqlite, statements
+from wampgate.stores.preparing import Kind, PreparationFailed, prepare_sqlite, removal_of_triggers, statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +25,28 @@ NAMES = [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_statement_is_named_and_explained(kind: Kind) -> None:
-    schema = statements(kind)
-    assert [statement.name for statement in schema] == NAMES
-    for statement in schema:
+    lasting = [statement for statement in statements(kind) if statement.what in ("TABLE", "INDEX")]
+    assert [statement.name for statement in lasting] == NAMES
+    for statement in statements(kind):
         assert statement.explanation.endswith(".")
+        assert not statement.sql.endswith(";")
+    for statement in lasting:
         assert ";" not in re.sub("--.*", "", statement.sql)
         assert "IF NOT EXISTS" in statement.sql
+
+
+def test_the_triggers_of_postgres() -> None:
+    function, *triggers = [one for one in statements("postgres") if one.what in ("FUNCTION", "TRIGGER")]
+    assert (function.what, function.name) == ("FUNCTION", "wampgate_tell")
+    assert "SECURITY INVOKER SET search_path = pg_catalog, pg_temp" in function.sql
+    events = [(one.table, one.name.removeprefix("wampgate_tells_of_")) for one in triggers]
+    assert events == [
+        *(("oauth_access_tokens", event) for event in ("delete", "update", "truncate")),
+        *(("organization_members", event) for event in ("insert", "delete", "update", "truncate")),
+    ]
+    for one in triggers:
+        assert "FOR EACH STATEMENT EXECUTE FUNCTION wampgate_tell(" in one.sql
+    assert removal_of_triggers().splitlines()[-1] == "DROP FUNCTION IF EXISTS wampgate_tell() CASCADE;"
 
 
 @pytest.mark.parametrize("kind", KINDS)
