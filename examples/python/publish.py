@@ -14,7 +14,7 @@ component = Component(
 
 
 @component.on_join
-async def joined(session, details):
+async def joined(session, _details):
     """Publish and leave; the router's answer is the publication's id."""
     publication = await session.call("wampgate.publish", f"organization.{organization}", [text])
     print(f"published as {publication}", flush=True)

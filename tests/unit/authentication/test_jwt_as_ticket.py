@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -14,10 +14,14 @@ from wampgate.authentication.jwt import Expected, JwtTokens
 from wampgate.authentication.key_source import FixedKeys
 from wampgate.authentication.keys import read_keys
 from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
+from wampgate.authorization.standing import Standing
 from wampgate.core.errors import JoinRefused, StoreUnavailable
 from wampgate.core.interfaces import Challenge, Connection, Principal, Query, Ticket
 from wampgate.stores.memory import MemoryTokenStore
 from wampgate.wire.messages import ClientRoles, HelloDetails
+
+if TYPE_CHECKING:
+    from unit.core.routed import Peer
 
 KEY = signing_key("EdDSA")
 PEER = "127.0.0.1:50000", "127.0.0.1"
@@ -318,9 +322,75 @@ def test_tokens_that_come_with_the_request_are_guesses_too() -> None:
     assert connected(router, bearer=Ticket(token)).hello()[0][0] == 2
 
 
+# --- while the session lives ---
+
+
+class Kept:
+    """A router whose realm's rights are kept current, with signed tokens whose names the store has."""
+
+    def __init__(self, **more: Any) -> None:
+        claims = more.pop("claims", None)
+        realm = RealmUnderTest(authenticators={})
+        self.routed = Routed(realm)
+        self.memory = realm.memory
+        signed = tokens(organizations_claim=claims)
+        realm.realm.authenticators = {
+            "ticket": TicketAuthenticator(
+                store=realm.store, now=self.routed.clock, signed=signed, jti_in_store=True, **more
+            )
+        }
+        self.standing = Standing(
+            realm.realm,
+            self.routed.router,
+            realm.store,
+            realm.memberships,
+            now=self.routed.clock,
+            run=self.routed.run,
+        )
+
+    def join(self, **claims: Any) -> Peer:
+        return self.routed.peer().join(KEY.token(**claims))
+
+    def sweep(self) -> None:
+        self.standing.sweep()
+        self.routed.flush()
+
+
 def test_a_row_gives_a_signed_token_no_longer_life() -> None:
-    router = routed(jti_in_store=True)
-    router.realm.memory.add_token("t-1", "joe", 10_000)
-    peer = router.peer().join(KEY.token())
-    assert peer.session.expires is not None
-    assert peer.session.expires - router.clock.now <= 600
+    kept = Kept()
+    kept.memory.add_token("t-1", "joe", 10_000)
+    peer = kept.join()
+    for _ in range(2):
+        assert peer.session.expires is not None
+        assert peer.session.expires - kept.routed.clock.now <= 600
+        kept.sweep()
+    kept.memory.add_token("t-1", "joe", 300)
+    kept.sweep()
+    assert peer.session.expires == kept.routed.clock.now + 300
+
+
+def test_a_row_that_goes_takes_the_session_with_it() -> None:
+    kept = Kept()
+    kept.memory.add_token("t-1", "joe", 10_000)
+    kept.memory.add_token("t-2", "joe", 10_000)
+    first, second = kept.join(), kept.join(jti="t-2")
+    kept.memory.remove_token("t-1")
+    kept.sweep()
+    assert [message[2] for message in first.heard() if message[0] == 6] == ["wampgate.close.token_revoked"]
+    assert second.session.established
+
+
+def test_what_a_token_names_is_not_the_stores_to_take() -> None:
+    kept = Kept(claims="orgs")
+    kept.memory.add_token("t-1", "joe", 10_000)
+    kept.memory.add_membership("joe", "9")
+    peer = kept.join(orgs=["7"])
+    assert peer.ask(32, {}, "organization.7")[0][0] == 33
+    assert peer.ask(32, {}, "organization.9")[0][4] == "wamp.error.not_authorized"
+    assert peer.ask(32, {}, "wampgate.organizations.changed")[0][0] == 33
+    kept.memory.remove_membership("joe", "9")
+    kept.memory.add_membership("joe", "10")
+    kept.sweep()
+    assert peer.heard() == []
+    assert peer.session.subscriptions is not None
+    assert len(peer.session.subscriptions) == 2
