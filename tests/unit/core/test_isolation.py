@@ -50,8 +50,20 @@ WHAT: Final = (
     *("publish",) * 5,
     *("grant",) * 3,
     *("revoke",) * 3,
-    *("burst", "fill", "drain", "leave", "unsubscribe", "refresh", "kill", "explain", "organizations", "weak"),
-    *("drop token", "add token", "slow", "answer", "deaf", "down", "settle", "time"),
+    *(
+        "burst",
+        "congested",
+        "fill",
+        "drain",
+        "leave",
+        "unsubscribe",
+        "refresh",
+        "kill",
+        "explain",
+        "organizations",
+        "weak",
+    ),
+    *("drop token", "add token", "slow", "read", "answer", "deaf", "down", "settle", "time"),
 )
 steps = st.lists(st.tuples(st.sampled_from(WHAT), number, number, number), min_size=5, max_size=60)
 
@@ -153,6 +165,23 @@ class Run:
         world.publish(TOPICS[b % len(TOPICS)])
         self.routed.bursting = False
 
+    def congested(self, world: World, a: int, b: int, c: int) -> None:
+        """A socket is full; what waits for it is taken back with the right."""
+        client = self.client(world, a)
+        if client is not None:
+            client.full = True
+            for topic in TOPICS[:7]:
+                world.publish(topic)
+            world.look()
+            if c % 3 == 0:
+                token = client.token
+                world.tokens.discard(token)
+                world.under_test.memory.remove_token(token)
+            else:
+                world.change(client.user, ORGANIZATIONS[b % 3], None)
+            self.routed.flush()
+            self._drain(client)
+
     def fill(self, world: World, a: int, _b: int, _c: int) -> None:
         client = self.client(world, a)
         if client is not None:
@@ -213,6 +242,29 @@ class Run:
 
     def slow(self, world: World, _a: int, _b: int, _c: int) -> None:
         world.under_test.store.slow = not world.under_test.store.slow
+
+    def read(self, world: World, _a: int, _b: int, _c: int) -> None:
+        """The store has read the answers to what it is asked; they arrive later."""
+        for question, _ in self.routed.waiting:
+            if not any(other.went_down for other in self.worlds):
+                world.under_test.store.remember(question)
+
+    def overtaken(self, world: World, a: int, b: int, c: int) -> None:
+        """A right ends while an answer from before is on its way to someone who asks for it, or joins."""
+        self.routed.pass_time(4)
+        world.under_test.store.slow = True
+        self.join(world, a, b, c)
+        if self.routed.waiting and c % 2:
+            self.routed.answer(len(self.routed.waiting) - 1)
+        self.subscribe(world, a, b, c)
+        self.read(world, a, b, c)
+        if c % 3 == 0:
+            self.drop_token(world, a, b, c)
+        else:
+            world.change(USERS[a % 3], ORGANIZATIONS[b % 3], None)
+        world.under_test.store.slow = False
+        while self.routed.waiting:
+            self.routed.answer()
 
     def answer(self, _world: World, a: int, b: int, _c: int) -> None:
         """A store answers one of its questions, not always the oldest."""
