@@ -254,14 +254,19 @@ class Run:
         self.routed.pass_time(4)
         world.under_test.store.slow = True
         self.join(world, a, b, c)
+        world.look()
         if self.routed.waiting and c % 2:
             self.routed.answer(len(self.routed.waiting) - 1)
-        self.subscribe(world, a, b, c)
+        client = self.client(world, a)
+        theirs = sorted(world.roles[client.user]) if client is not None else []
+        if client is not None and theirs:
+            topic = f"organization.{theirs[b % len(theirs)]}"
+            client.order(32, {}, topic, asked=("subscribe", topic, "exact"))
         self.read(world, a, b, c)
         if c % 3 == 0:
             self.drop_token(world, a, b, c)
-        else:
-            world.change(USERS[a % 3], ORGANIZATIONS[b % 3], None)
+        elif client is not None and theirs:
+            world.change(client.user, theirs[b % len(theirs)], None)
         world.under_test.store.slow = False
         while self.routed.waiting:
             self.routed.answer()
