@@ -1,4 +1,4 @@
-"""The composition root: makes a running router of a configuration; the one place that names concrete classes."""
+"""The composition root: makes a running router of a configuration, starts it and stops it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -18,33 +17,18 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from wampgate.authentication.anonymous import AnonymousAuthenticator
 from wampgate.authentication.deny_list import LOOK_SECONDS as DENIED_SECONDS
 from wampgate.authentication.deny_list import DenialWatch
-from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
-from wampgate.authorization.memberships import Memberships
-from wampgate.authorization.organization import OrganizationAuthorizer
-from wampgate.authorization.rules import Rule, Rules
 from wampgate.authorization.standing import Standing
-from wampgate.authorization.templates import TopicTemplate
-from wampgate.bridge.dialects.plain import PlainRule
-from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
-from wampgate.bridge.redis_bridge import RedisBridge
-from wampgate.config import model
-from wampgate.core.buckets import Buckets, Rates
+from wampgate.composition import buckets_of, realm_of, takes_query_string
 from wampgate.core.deadlines import Deadlines
 from wampgate.core.errors import SHUTDOWN
 from wampgate.core.guesses import Guesses
-from wampgate.core.interfaces import Principal
-from wampgate.core.limits import SessionLimits
-from wampgate.core.local import LocalPublisher
 from wampgate.core.procedures import Procedures
-from wampgate.core.realm import Realm
 from wampgate.core.router import Router
 from wampgate.http.site import make_site
-from wampgate.journal import Journal, odd_organization_id
+from wampgate.journal import Journal
 from wampgate.procedures import explain, kill, organizations, publish, refresh
-from wampgate.stores import presets
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
 from wampgate.transports.port import ConnectionLimits, Port, ProxiedPort
@@ -53,14 +37,13 @@ from wampgate.transports.turn import Turn
 from wampgate.transports.websocket import WebSocketListener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine
 
     from wampgate.authentication.deny_list import DenyList
-    from wampgate.authentication.signed_tokens import SignedTokenReader
-    from wampgate.config.limits import Limits
-    from wampgate.core.interfaces import Authenticator
-    from wampgate.stores.postgres import PostgresTokenStore
-    from wampgate.stores.sqlite import SqliteTokenStore
+    from wampgate.bridge.redis_bridge import RedisBridge
+    from wampgate.composition import RealmParts, Store
+    from wampgate.config import model
+    from wampgate.core.realm import Realm
 
 _log = Logger(namespace="wampgate")
 
@@ -80,8 +63,6 @@ _FAREWELL_SECONDS: Final = 3.0
 """How long a shutdown waits for the clients: a little longer than Autobahn waits for their close frames."""
 
 _FAREWELL_STEP: Final = 0.02
-
-Store: TypeAlias = "PostgresTokenStore | SqliteTokenStore"
 
 
 class Wampgate(Service):
@@ -144,8 +125,22 @@ class Wampgate(Service):
         guesses = Guesses(
             limits.failed_logins_per_address_per_minute, deadlines.now, total=limits.failed_logins_per_minute
         )
-        buckets = _buckets(limits, deadlines.now)
-        parts = [self._realm(reactor, realm, turn, deadlines, buckets) for realm in self._configuration.realms]
+        buckets = buckets_of(limits, deadlines.now)
+        parts = [
+            realm_of(
+                reactor,
+                realm,
+                limits=limits,
+                turn=turn,
+                deadlines=deadlines,
+                buckets=buckets,
+                record=self._journal,
+                run=_run,
+            )
+            for realm in self._configuration.realms
+        ]
+        self._stores = [part.store for part in parts if part.store is not None]
+        self._bridges = [bridge for part in parts for bridge in part.bridges]
         realms = [part.realm for part in parts]
         self.router = Router(
             realms,
@@ -167,7 +162,7 @@ class Wampgate(Service):
             outbox_limits=OutboxLimits(limits.outbox_bytes, limits.stalled_seconds),
             message_bytes=limits.message_bytes,
             fragments_per_message=limits.fragments_per_message,
-            query_string=any(_takes_query_string(realm) for realm in self._configuration.realms),
+            query_string=any(takes_query_string(realm) for realm in self._configuration.realms),
         )
         port = Port(
             websocket=websocket,
@@ -244,38 +239,7 @@ class Wampgate(Service):
 
     # --- one realm ---
 
-    def _realm(
-        self, reactor: Any, realm: model.Realm, turn: Turn, deadlines: Deadlines, buckets: Buckets
-    ) -> _RealmParts:
-        store = None if realm.store is None else _store(reactor, realm.store)
-        if store is not None:
-            self._stores.append(store)
-        memberships = None if store is None else _memberships(store, deadlines, realm.authorization.cache_seconds)
-        signed = _signed_tokens(reactor, realm.authentication, deadlines)
-        rules_by_bridge = {bridge: [_bridge_rule(rule) for rule in bridge.rules] for bridge in realm.bridges}
-        authorizer = OrganizationAuthorizer(
-            Rules([*_rules(realm.authorization), *_bridge_grants(rules_by_bridge)]),
-            memberships,
-            root=realm.authorization.organization,
-            templates=_templates(realm.authorization),
-            require_organization=realm.authentication.ticket is not None
-            and realm.authentication.ticket.require_organization,
-        )
-        made = Realm(
-            realm.name,
-            deliver=turn,
-            authorizer=authorizer,
-            admission=authorizer,
-            authenticators=_authenticators(realm.authentication, store, signed, deadlines),
-            record=self._journal,
-            limits=_session_limits(self._configuration.limits),
-            buckets=buckets,
-        )
-        for bridge, rules in rules_by_bridge.items():
-            self._bridges.append(_bridge(reactor, bridge, rules, made))
-        return _RealmParts(realm, made, store, memberships, signed)
-
-    def _attend(self, parts: _RealmParts, guesses: Guesses, deadlines: Deadlines, reactor: Any) -> None:
+    def _attend(self, parts: RealmParts, guesses: Guesses, deadlines: Deadlines, reactor: Any) -> None:
         """Keep a realm's rights current, and offer the router's own procedures in it."""
         realm, authentication = parts.realm, parts.configuration.authentication
         procedures = Procedures(realm, _run)
@@ -323,220 +287,6 @@ class Wampgate(Service):
                 standing.sweep()
 
         self._loop(step, sweep, reactor)
-
-
-@dataclass(frozen=True, slots=True)
-class _RealmParts:
-    """A realm and what was made for it."""
-
-    configuration: model.Realm
-    realm: Realm
-    store: Store | None
-    memberships: Memberships | None
-    signed: SignedTokenReader | None
-
-    @property
-    def has_users(self) -> bool:
-        """Whether anyone joins with a token."""
-        return "ticket" in self.realm.authenticators and (self.store is not None or self.signed is not None)
-
-
-# --- from the configuration's types to what adapters take ---
-
-
-def _store(reactor: Any, store: model.PostgresStore | model.SqliteStore) -> Store:
-    # Each driver is loaded only where it is used: together they are a third of the start.
-    if isinstance(store, model.PostgresStore):
-        from wampgate.stores.postgres import PostgresTokenStore  # noqa: PLC0415
-
-        token_query, token_hash = presets.resolve(store.preset, store.token_query, store.token_hash)
-        return PostgresTokenStore(
-            reactor,
-            dsn=store.dsn.reveal(),
-            listen_dsn=None if store.listen_dsn is None else store.listen_dsn.reveal(),
-            pool_size=store.pool_size,
-            timeout=store.timeout_seconds,
-            token_query=token_query,
-            membership_query=store.membership_query,
-            token_hash=token_hash,
-            timezone=store.timezone,
-            allow_null_expires=store.allow_null_expires,
-        )
-    from wampgate.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
-
-    return SqliteTokenStore(
-        reactor,
-        path=store.path,
-        timeout=store.timeout_seconds,
-        timezone=store.timezone,
-        token_query=store.token_query,
-        membership_query=store.membership_query,
-        token_hash=store.token_hash,
-        allow_null_expires=store.allow_null_expires,
-    )
-
-
-def _memberships(store: Store, deadlines: Deadlines, seconds: float) -> Memberships:
-    return Memberships(store, now=deadlines.now, seconds=seconds, run=_run, odd_id=odd_organization_id)
-
-
-def _signed_tokens(
-    reactor: Any, authentication: model.Authentication, deadlines: Deadlines
-) -> SignedTokenReader | None:
-    jwt = None if authentication.ticket is None else authentication.ticket.jwt
-    if jwt is None:
-        return None
-    # PyJWT is installed where signed tokens are taken, and not elsewhere.
-    from wampgate.authentication.jwt import Expected  # noqa: PLC0415
-    from wampgate.authentication.signed_tokens import make_reader  # noqa: PLC0415
-
-    return make_reader(
-        reactor,
-        keys_file=jwt.keys_file,
-        keys_url=jwt.keys_url,
-        secret=None if jwt.secret is None else jwt.secret.reveal(),
-        ca_file=jwt.ca_file,
-        expected=Expected(
-            jwt.audience,
-            jwt.issuer,
-            user_claim=jwt.user_claim,
-            organizations_claim=jwt.organizations_claim,
-            leeway=jwt.leeway_seconds,
-        ),
-        denied_file=jwt.denied_file,
-        now=deadlines.now,
-    )
-
-
-def _takes_query_string(realm: model.Realm) -> bool:
-    return realm.authentication.ticket is not None and realm.authentication.ticket.query_string
-
-
-def _authenticators(
-    authentication: model.Authentication,
-    store: Store | None,
-    signed: SignedTokenReader | None,
-    deadlines: Deadlines,
-) -> dict[str, Authenticator]:
-    authenticators: dict[str, Authenticator] = {}
-    ticket = authentication.ticket
-    if ticket is not None and (store is not None or signed is not None or authentication.principals):
-        principals = [
-            StaticPrincipal(principal.authid, principal.role, principal.digest)
-            for principal in authentication.principals
-        ]
-        authenticators["ticket"] = TicketAuthenticator(
-            principals=principals,
-            store=store,
-            role=ticket.role,
-            now=deadlines.now,
-            signed=None if signed is None else signed.tokens,
-            jti_in_store=ticket.jwt is not None and ticket.jwt.jti_in_store,
-            query_string=ticket.query_string,
-        )
-    if authentication.anonymous is not None:
-        authenticators["anonymous"] = AnonymousAuthenticator(authentication.anonymous.role)
-    return authenticators
-
-
-def _templates(authorization: model.Authorization) -> list[TopicTemplate]:
-    return [
-        TopicTemplate.parse(topic.topic, below=topic.below, role=topic.role, actions=topic.actions)
-        for topic in authorization.topics
-    ]
-
-
-def _rules(authorization: model.Authorization) -> list[Rule]:
-    return [
-        Rule(
-            rule.role,
-            frozenset(rule.actions),
-            rule.uri,
-            rule.match,
-            allow=rule.allow,
-            disclose=rule.disclose,
-            name=f"authorization.rules[{number}]",
-        )
-        for number, rule in enumerate(authorization.rules)
-    ]
-
-
-def _bridge_rule(rule: model.PlainRule | model.SocketIoEmitterRule) -> PlainRule | SocketIoEmitterRule:
-    if isinstance(rule, model.PlainRule):
-        return PlainRule(channel=rule.channel, topic=rule.topic, format=rule.format)
-    return SocketIoEmitterRule(key=rule.key, namespace=rule.namespace, room=rule.room, topic=rule.topic)
-
-
-def _bridge(
-    reactor: Any, bridge: model.RedisBridge, rules: Sequence[PlainRule | SocketIoEmitterRule], realm: Realm
-) -> RedisBridge:
-    return RedisBridge(
-        reactor,
-        bridge.name,
-        bridge.url.reveal(),
-        rules,
-        LocalPublisher(realm, _bridge_principal(bridge)),
-        ca_file=None if bridge.ca_file is None else str(bridge.ca_file),
-        ping_seconds=bridge.ping_seconds,
-    )
-
-
-def _bridge_principal(bridge: model.RedisBridge) -> Principal:
-    # No client can have this role: router.json takes none below wampgate.
-    role = f"wampgate.bridge.{bridge.name}"
-    return Principal(role, role, "bridge", "router")
-
-
-def _bridge_grants(
-    rules_by_bridge: Mapping[model.RedisBridge, Iterable[PlainRule | SocketIoEmitterRule]],
-) -> Iterator[Rule]:
-    """What lets each bridge publish on its own rules' topics, and nowhere else."""
-    for bridge, rules in rules_by_bridge.items():
-        role = _bridge_principal(bridge).authrole
-        for rule in rules:
-            for topic, match in rule.topics():
-                yield Rule(
-                    role,
-                    frozenset({"publish"}),
-                    topic,
-                    match,
-                    allow=True,
-                    disclose="never",
-                    name=f"the rules of bridge {bridge.name}",
-                )
-
-
-def _session_limits(limits: Limits) -> SessionLimits:
-    return SessionLimits(
-        inbox=limits.inbox_messages,
-        subscriptions=limits.subscriptions_per_session,
-        registrations=limits.registrations_per_session,
-        calls=limits.calls_per_session,
-        excess=limits.excess_messages_per_session,
-        sessions_per_authid=limits.sessions_per_authid,
-    )
-
-
-def _buckets(limits: Limits, now: Callable[[], float]) -> Buckets:
-    return Buckets(
-        session=Rates(
-            limits.subscribes_per_second_per_session,
-            limits.publishes_per_second_per_session,
-            limits.calls_per_second_per_session,
-        ),
-        authid=Rates(
-            limits.subscribes_per_second_per_authid,
-            limits.publishes_per_second_per_authid,
-            limits.calls_per_second_per_authid,
-        ),
-        address=Rates(
-            limits.subscribes_per_second_per_address,
-            limits.publishes_per_second_per_address,
-            limits.calls_per_second_per_address,
-        ),
-        burst_seconds=limits.burst_seconds,
-        now=now,
-    )
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -96,7 +96,7 @@ def test_the_inside_names_nothing_outside_even_for_types(package: str) -> None:
 
 
 def test_only_the_composition_root_names_them_all() -> None:
-    # Whoever imports two kinds of adapters composes; that is service.py's and the command line's work alone.
+    # Whoever imports two kinds of adapters composes; that is the root's and the command line's work alone.
     composing = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
@@ -104,4 +104,4 @@ def test_only_the_composition_root_names_them_all() -> None:
         > 1
         and path.parent.name not in ADAPTERS
     }
-    assert composing <= {"service.py", "cli.py", "twistd.py", "demo.py"}
+    assert composing <= {"composition.py", "service.py", "cli.py", "twistd.py"}

@@ -270,6 +270,8 @@ class Run:
         world.under_test.store.slow = False
         while self.routed.waiting:
             self.routed.answer()
+        if client is not None and client.session.established and theirs:
+            client.order(32, {}, topic, asked=("subscribe", topic, "exact"))
 
     def answer(self, _world: World, a: int, b: int, _c: int) -> None:
         """A store answers one of its questions, not always the oldest."""
