@@ -1,6 +1,7 @@
 """Nothing in the model goes without a word, and docs/limits.md says what the model does."""
 
 import json
+import inspect
 import re
 from pathlib import Path
 from typing import get_args
@@ -22,7 +23,7 @@ LIMITS = Path(__file__).parents[3] / "docs" / "limits.md"
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
 def test_every_key_is_documented(section):
-    documented = re.findall(r"^ {8}(\w+): ", section.__doc__, re.MULTILINE)
+    documented = re.findall(r"^ {4}(\w+): ", inspect.cleandoc(section.__doc__), re.MULTILINE)
     assert documented == [field.name for field in fields(section)]
 
 
