@@ -1,7 +1,7 @@
 """Nothing in the model goes without a word, and docs/limits.md says what the model does."""
 
-import json
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import get_args
