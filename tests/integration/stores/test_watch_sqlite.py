@@ -129,7 +129,6 @@ async def test_started_before_the_file_it_hears_once_there_is_one(
 @pytest_twisted.ensureDeferred
 async def test_an_answer_on_its_way_is_not_given_once_a_change_was_told(path: Path, heard: Heard) -> None:
     """A batch that is so long that the database changes meanwhile, between its values."""
-    execute(path, *(f"INSERT INTO organization_members VALUES ('org', 'u{number}', '')" for number in range(1500)))
     slow = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1500)"
         " SELECT organization_id FROM organization_members WHERE user_id = :user AND (SELECT max(i) FROM n) > 0"
@@ -138,13 +137,24 @@ async def test_an_answer_on_its_way_is_not_given_once_a_change_was_told(path: Pa
     await watch(store, heard)
     await sleep(EVERYTHING_SECONDS)
     users = [f"u{number}" for number in range(1500)]
-    question: Deferred[Any] = Deferred.fromCoroutine(store.memberships_of(users))
-    await sleep(0.03)
-    execute(path, "DELETE FROM organization_members")
-    await until(lambda: heard.everything, AT_ONCE)
-    assert not question.called
-    assert not any((await question).values())
-    await store.stop()
+    try:
+        for _ in range(10):
+            execute(path, *(f"INSERT INTO organization_members VALUES ('org', '{user}', '')" for user in users))
+            await sleep(EVERYTHING_SECONDS)
+            heard.changes.clear()
+            question: Deferred[Any] = Deferred.fromCoroutine(store.memberships_of(users))
+            await sleep(0.03)
+            execute(path, "DELETE FROM organization_members")
+            await until(lambda: heard.everything, AT_ONCE)
+            # On a busy machine the batch may be done before the change is noticed: then it was no overlap.
+            overlapped = not question.called
+            answer = await question
+            if overlapped:
+                assert not any(answer.values())
+                return
+        pytest.fail("the batch was done before the change was told, ten times")
+    finally:
+        await store.stop()
 
 
 @pytest_twisted.ensureDeferred
