@@ -160,17 +160,16 @@ class Standing:
         tickets = {who.ticket.reveal() for who in principals.values() if who.ticket is not None}
         users = {who.user for who in principals.values() if who.user is not None}
         asked = self._now()
-        try:
-            tokens = await self._store.look_up_all(sorted(tickets))
-            memberships = await self._store.memberships_of(sorted(users))
-        except StoreUnavailable:
-            # Sessions keep what they have until the store answers: a new grant they don't get.
-            self._realm.counters["standing_unavailable"] += 1
-            return
+        # From here on: what changes while the store is still answering overtakes the answer.
         check = _Check()
         self._checks.append(check)
         try:
+            tokens = await self._store.look_up_all(sorted(tickets))
+            memberships = await self._store.memberships_of(sorted(users))
             await self._act(self._acts(check, principals, tokens, memberships, asked))
+        except StoreUnavailable:
+            # Sessions keep what they have until the store answers: a new grant they don't get.
+            self._realm.counters["standing_unavailable"] += 1
         finally:
             self._checks.remove(check)
 

@@ -118,6 +118,7 @@ class Client(Peer):
         here: whether it has joined and was not told of an end.
         held: its subscriptions, by id; what was taken away is not among them.
         news: the events that were published since its messages were looked at last.
+        past: its user's earlier rights, likewise.
     """
 
     encoding = Encoding(JSON)  # type: ignore[assignment]  # a whole one, for the real turn
@@ -132,6 +133,7 @@ class Client(Peer):
         self.private: dict[int, str] = {}
         self.asked: dict[int, Any] = {}
         self.news: list[tuple[int, str]] = []
+        self.past: list[Roles] = []
         self.waiting: list[Part] = []
 
     # --- as an outbox ---
@@ -185,6 +187,7 @@ class Client(Peer):
             assert not self.over, f"{message} came after the end"
             self._take(message, seen, revoked)
         self._check_news(seen, before, revoked)
+        self.past.clear()
         if self.here:
             self.realm.check_standing(self)
 
@@ -223,7 +226,7 @@ class Client(Peer):
         if kind == "private":
             self.private[subscription] = topic
             return
-        assert self.realm.possibly(self.user, topic, match), f"{self.user} was granted {topic} ({match})"
+        assert self.realm.possibly(self, topic, match), f"{self.user} was granted {topic} ({match})"
         self.held[subscription] = (topic, match)
         counted["granted"] += 1
 
@@ -234,13 +237,13 @@ class Client(Peer):
             counted["undecided"] += 1
             return
         assert error == "wamp.error.not_authorized"
-        assert not self.realm.surely(self.user, topic, match), f"{self.user} was refused {topic} ({match})"
+        assert not self.realm.surely(self, topic, match), f"{self.user} was refused {topic} ({match})"
         counted["refused"] += 1
 
     def _revoked(self, told: Any) -> None:
         topic, match = self.held.pop(told["subscription"])
         assert (told["topic"], told["match"]) == (topic, match)
-        assert not self.realm.surely(self.user, topic, match), f"{self.user} lost {topic} ({match})"
+        assert not self.realm.surely(self, topic, match), f"{self.user} lost {topic} ({match})"
         counted["revoked"] += 1
 
     def _ended(self, reason: str, details: Any) -> None:
@@ -336,13 +339,16 @@ class World:
 
     # --- the oracle ---
 
-    def surely(self, user: str, topic: str, match: Match) -> bool:
-        """Whether a right was there all the time since things were stable."""
-        return all(may(user, roles, topic, match) for roles in (self.roles[user], *self._past[user]))
+    def surely(self, client: Client, topic: str, match: Match) -> bool:
+        """Whether a right was there all the time since things were stable and the client has looked."""
+        return all(may(client.user, roles, topic, match) for roles in self._ever(client))
 
-    def possibly(self, user: str, topic: str, match: Match) -> bool:
+    def possibly(self, client: Client, topic: str, match: Match) -> bool:
         """Whether a right was there at any moment since then."""
-        return any(may(user, roles, topic, match) for roles in (self.roles[user], *self._past[user]))
+        return any(may(client.user, roles, topic, match) for roles in self._ever(client))
+
+    def _ever(self, client: Client) -> list[Roles]:
+        return [self.roles[client.user], *self._past[client.user], *client.past]
 
     def token_user(self, token: str) -> str:
         """Whose a token is or was."""
@@ -375,6 +381,9 @@ class World:
         """A membership comes, changes or goes."""
         if self.unstable:
             self._past[user].append(dict(self.roles[user]))
+        for client in self.clients:
+            if client.user == user:
+                client.past.append(dict(self.roles[user]))
         memory = self.under_test.memory
         if role is None:
             self.roles[user].pop(organization, None)
@@ -451,7 +460,7 @@ class Isolated(Routed):
     def __init__(self, *realms: RealmUnderTest) -> None:
         self.reactor: Any = Reactor()
         self.bursting = False
-        super().__init__(*realms, guesses=10**9, deliver=Turn(self.reactor))
+        super().__init__(*realms, guesses=10**9, join_seconds=10**6, deliver=Turn(self.reactor))
 
     def flush(self) -> None:
         """End the turn, and those that follow from it."""

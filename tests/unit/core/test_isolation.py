@@ -8,8 +8,9 @@ wait in the real turn and in sockets that are full now and then.
 
 from __future__ import annotations
 
+import inspect
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,9 +64,9 @@ WHAT: Final = (
         "organizations",
         "weak",
     ),
-    *("drop token", "add token", "slow", "read", "answer", "deaf", "down", "settle", "time"),
+    *("drop token", "add token", "slow", "read", "answer", "deaf", "down", "outage", "settle", "settle", "time"),
 )
-steps = st.lists(st.tuples(st.sampled_from(WHAT), number, number, number), min_size=5, max_size=60)
+steps = st.lists(st.tuples(st.sampled_from(WHAT), number, number, number), min_size=20, max_size=60)
 
 
 class Run:
@@ -245,9 +246,10 @@ class Run:
 
     def read(self, world: World, _a: int, _b: int, _c: int) -> None:
         """The store has read the answers to what it is asked; they arrive later."""
-        for question, _ in self.routed.waiting:
-            if not any(other.went_down for other in self.worlds):
-                world.under_test.store.remember(question)
+        store = world.under_test.store
+        for question, coroutine in self.routed.waiting:
+            if _asked(coroutine) is store and not world.went_down:
+                store.remember(question)
 
     def overtaken(self, world: World, a: int, b: int, c: int) -> None:
         """A right ends while an answer from before is on its way to someone who asks for it, or joins."""
@@ -284,11 +286,24 @@ class Run:
     def down(self, world: World, _a: int, _b: int, _c: int) -> None:
         world.unsettle(down=True)
 
+    def outage(self, world: World, a: int, b: int, c: int) -> None:
+        """The store is down when someone asks for what was forgotten."""
+        world.unsettle(down=True)
+        self.routed.pass_time(4)
+        self.subscribe(world, a, b, c)
+
     def settle(self, world: World, _a: int, _b: int, _c: int) -> None:
         world.settle()
 
     def time(self, _world: World, a: int, _b: int, _c: int) -> None:
         self.routed.pass_time(a % 5)
+
+
+def _asked(coroutine: Any) -> object:
+    """The store that a coroutine waits for."""
+    while inspect.iscoroutine(coroutine.cr_await):
+        coroutine = coroutine.cr_await
+    return coroutine.cr_frame.f_locals["self"]
 
 
 def test_each_gets_what_is_its_own_and_nothing_else() -> None:
