@@ -72,6 +72,7 @@ class Outbox:
         "_limits",
         "_peer",
         "_progress",
+        "_ready",
         "_send",
         "_size",
         "_transport",
@@ -105,6 +106,8 @@ class Outbox:
         transport.registerProducer(self, not direct)
         # The handshake's answer has just gone to the transport: what follows stays behind it.
         self._full = direct
+        # What takes data at once: the socket while it is not full, of the transports that allow it.
+        self._ready: Callable[[bytes], int] | None = None
 
     def write(self, data: bytes, parts: Sequence[Part] = ()) -> None:
         """Send whole frames. Never raises, and never keeps more than its limit.
@@ -114,22 +117,27 @@ class Outbox:
             parts: the same frames one by one, each with the subscription whose
                 event it is; what is not given can't be retracted while it waits.
         """
+        send = self._ready
+        if send is None:
+            self._write_otherwise(data, parts)
+            return
+        try:
+            sent = send(data)
+        except OSError:
+            # Either the socket is full, or the transport meets the same error and ends the connection.
+            sent = 0
+        if sent != len(data) and not self.gone:
+            # At once, so that nothing can come between the halves of a frame.
+            self.pauseProducing()
+            self._transport.write(data[sent:])
+
+    def _write_otherwise(self, data: bytes, parts: Sequence[Part]) -> None:
+        """Send what can't go straight to the socket now."""
         if self._full:
             for part in parts or ((0, data),):
                 self._wait(part)
-        elif self._send is None:
-            if not self.gone:
-                self._transport.write(data)
-        else:
-            try:
-                sent = self._send(data)
-            except OSError:
-                # Either the socket is full, or the transport meets the same error and ends the connection.
-                sent = 0
-            if sent != len(data) and not self.gone:
-                # At once, so that nothing can come between the halves of a frame.
-                self.pauseProducing()
-                self._transport.write(data[sent:])
+        elif not self.gone:
+            self._transport.write(data)
 
     # --- Link ---
 
@@ -175,11 +183,13 @@ class Outbox:
         """The transport holds data that the socket didn't take."""
         if not self._full:
             self._full = True
+            self._ready = None
             self._watch()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """The transport has drained."""
         self._full = False
+        self._ready = self._send
         self._deadlines.cancel(self._deadline)
         self._deadline = None
         while self._waiting and not self._full:
