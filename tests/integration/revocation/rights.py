@@ -94,13 +94,14 @@ class PostgresRows(Rows):
 
     kind = "postgres"
 
-    def __init__(self, server: PostgresServer) -> None:
+    def __init__(self, server: PostgresServer, timeout: float = 1) -> None:
         self.server = server
+        self._timeout = timeout
         self.dsn = server.create_database()
         prepare_postgres(self.dsn)
 
     def configuration(self) -> dict[str, Any]:
-        return {"type": "postgres", "dsn": self.dsn, "timeout_seconds": 1}
+        return {"type": "postgres", "dsn": self.dsn, "timeout_seconds": self._timeout}
 
     def execute(self, *statements: str) -> list[Any]:
         return self.server.execute(*statements, dsn=self.dsn)

@@ -94,7 +94,7 @@ def large_door(postgres_rows_for_all: Callable[[str], Rows]) -> Iterator[Door]:
 
 @pytest.fixture(scope="module")
 def postgres_rows_for_all(postgres: Any) -> Callable[[str], Rows]:
-    return lambda _folder: PostgresRows(postgres)
+    return lambda _folder: PostgresRows(postgres, timeout=10)
 
 
 def fill(door: Door) -> None:
