@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wampgate import __version__
 from wampgate.config.errors import ConfigurationError
 from wampgate.config.loading import load
-from wampgate.config.model import PostgresStore
+from wampgate.config.stores import PostgresStore
 from wampgate.stores.preparing import (
     PreparationFailed,
     prepare_postgres,
@@ -24,7 +24,8 @@ from wampgate.stores.preparing import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wampgate.config.model import Configuration, SqliteStore
+    from wampgate.config.model import Configuration
+    from wampgate.config.stores import SqliteStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

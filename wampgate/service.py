@@ -20,15 +20,16 @@ from twisted.logger import Logger
 from wampgate.authentication.deny_list import LOOK_SECONDS as DENIED_SECONDS
 from wampgate.authentication.deny_list import DenialWatch
 from wampgate.authorization.standing import Standing
-from wampgate.composition import buckets_of, realm_of, takes_query_string
+from wampgate.composition.authentication import takes_query_string
+from wampgate.composition.limits import buckets_of
+from wampgate.composition.procedures import offer_procedures
+from wampgate.composition.realm import realm_of
 from wampgate.core.deadlines import Deadlines
 from wampgate.core.errors import SHUTDOWN
 from wampgate.core.guesses import Guesses
-from wampgate.core.procedures import Procedures
 from wampgate.core.router import Router
 from wampgate.http.site import make_site
 from wampgate.journal import Journal
-from wampgate.procedures import explain, kill, organizations, publish, refresh
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
 from wampgate.transports.port import ConnectionLimits, Port, ProxiedPort
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
     from wampgate.authentication.deny_list import DenyList
     from wampgate.bridge.redis_bridge import RedisBridge
-    from wampgate.composition import RealmParts, Store
+    from wampgate.composition.realm import RealmParts
+    from wampgate.composition.stores import Store
     from wampgate.config import model
     from wampgate.core.realm import Realm
 
@@ -241,9 +243,7 @@ class Wampgate(Service):
 
     def _attend(self, parts: RealmParts, guesses: Guesses, deadlines: Deadlines, reactor: Any) -> None:
         """Keep a realm's rights current, and offer the router's own procedures in it."""
-        realm, authentication = parts.realm, parts.configuration.authentication
-        procedures = Procedures(realm, _run)
-        procedures.add(publish.NAME, publish.Publish(realm))
+        realm = parts.realm
         if parts.signed is not None and parts.signed.deny_list is not None:
             self._watch_denials(parts.signed.deny_list, realm, deadlines, reactor)
         standing = None
@@ -258,14 +258,7 @@ class Wampgate(Service):
                 next_turn=lambda: deferLater(reactor, 0),
             )
             self._sweep(standing, parts.store, parts.configuration.authorization.sweep_seconds, reactor)
-        if parts.has_users:
-            procedures.add(organizations.NAME, organizations.Organizations(parts.memberships))
-            refreshing = refresh.Refresh(realm.authenticators["ticket"], self.router, standing, guesses)
-            procedures.add(refresh.NAME, refreshing)
-        procedures.add(kill.NAME, kill.Kill(realm, self.router, standing))
-        roles = {principal.authid: principal.role for principal in authentication.principals}
-        user_role = authentication.ticket.role if parts.has_users and authentication.ticket is not None else None
-        procedures.add(explain.NAME, explain.Explain(realm, roles, user_role))
+        offer_procedures(parts, self.router, guesses=guesses, standing=standing, run=_run)
 
     def _watch_denials(self, deny_list: DenyList, realm: Realm, deadlines: Deadlines, reactor: Any) -> None:
         seconds = self._configuration.limits.join_seconds

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.python import usage
 
-from wampgate.config import model
 from wampgate.config.demo import demo_configuration
 from wampgate.config.errors import ConfigurationError
 from wampgate.config.loading import load
+from wampgate.config.stores import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.application.service import IService
 
+    from wampgate.config import model
     from wampgate.stores.demo import DemoTokens
 
 
@@ -50,7 +51,7 @@ class Options(usage.Options):
     def _load(self) -> model.Configuration:
         configuration = load(Path(self["config"]), os.environ)
         for realm in configuration.realms:
-            if isinstance(realm.store, model.SqliteStore):
+            if isinstance(realm.store, SqliteStore):
                 _refuse_demo(realm.store.path)
         return configuration
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wampgate.config.bridges import PlainRule, RedisBridge, SocketIoEmitterRule
 from wampgate.config.model import (
     Authentication,
     Authorization,
     Configuration,
     Listen,
-    PlainRule,
     Principal,
     Realm,
-    RedisBridge,
     Rule,
-    SocketIoEmitterRule,
-    SqliteStore,
 )
 from wampgate.config.secret import Secret
+from wampgate.config.stores import SqliteStore
 from wampgate.config.tickets import TicketAuthentication
 
 if TYPE_CHECKING:

@@ -13,48 +13,31 @@ What the single values may be stands in ``values.py``.
 """
 
 from hashlib import sha256
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
+from wampgate.config.bridges import Bridges
 from wampgate.config.formats import endpoint_kind
 from wampgate.config.limits import Limits
 from wampgate.config.section import Check, Section, Unique
-from wampgate.config.templates import missing_variables, variables
+from wampgate.config.stores import PRESETS_OF_JTI, PostgresStore, SqliteStore
+from wampgate.config.templates import variables
 from wampgate.config.tickets import JwtAuthentication, TicketAuthentication
 from wampgate.config.values import (
     AuthId,
-    BridgeName,
     CacheSeconds,
-    CaFile,
     Endpoint,
     Farewell,
     Host,
     OrganizationRoot,
     Origin,
-    PayloadFormat,
-    PoolSize,
-    PostgresDsn,
-    PostgresMembershipQuery,
-    PostgresTimeZone,
-    PostgresTokenQuery,
-    Preset,
     Proxy,
     RealmName,
-    RedisUrl,
     Role,
     Seconds,
-    SocketIoKey,
-    SocketIoNamespace,
-    SourceTemplate,
-    SqliteMembershipQuery,
-    SqliteTimeZone,
-    SqliteTokenQuery,
-    StorePath,
-    StoreSeconds,
     Ticket,
     TicketSha256,
-    TokenHash,
     TopicTemplate,
 )
 from wampgate.core.decisions import Action, Disclosure
@@ -90,85 +73,6 @@ class Listen(Section, frozen=True, kw_only=True):
 
     endpoint: Endpoint
     proxy_protocol: bool = False
-
-
-PRESETS_OF_JTI: Final = ("passport", "league-bundle")
-"""Their tables hold the names of signed tokens, which are no secret."""
-
-
-def _strange_hash(preset: str | None, token_hash: str | None) -> str | None:
-    """A hash that a preset's tables can't hold tokens by; None if all is well."""
-    known = {"django-oauth-toolkit": "sha256"} | dict.fromkeys(PRESETS_OF_JTI, "plain")
-    return token_hash if preset in known and token_hash not in (None, known[preset]) else None
-
-
-class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="postgres"):
-    """Tokens and memberships in a Postgres database.
-
-    Attributes:
-        dsn: how to connect: libpq's URL or its ``key=value`` form.
-        listen_dsn: a direct connection to the primary, where ``dsn`` leads through
-            a PgBouncer or to a replica; changes are heard of through it.
-        pool_size: how many connections are kept.
-        timeout_seconds: an answer that takes longer counts as none.
-        preset: whose tables hold the tokens, if not those that ``wampgate init``
-            makes: an OAuth server's; ``docs/authentication.md`` names them.
-        token_query: instead of the query for these tables. Parameter
-            ``%(token)s``; ``docs/postgres.md`` names the columns.
-        membership_query: likewise. Parameter ``%(user)s``.
-        token_hash: how the table holds tokens: as the SHA-256 in lower-case
-            hexadecimal, or ``plain`` for tables that exist already; null for what
-            the preset's server does, and SHA-256 without a preset.
-        timezone: the zone of ``expires`` if that column knows none.
-        allow_null_expires: whether a token without ``expires`` never ends;
-            else it is refused.
-    """
-
-    checks: ClassVar[tuple[Check, ...]] = (
-        Check(
-            "preset",
-            ("preset", "token_query"),
-            "null beside a token_query",
-            lambda preset, query: "both" if preset is not None and query is not None else None,
-        ),
-        Check("token_hash", ("preset", "token_hash"), "null beside this preset: it is known", _strange_hash),
-    )
-
-    dsn: PostgresDsn
-    listen_dsn: PostgresDsn | None = None
-    pool_size: PoolSize = 4
-    timeout_seconds: StoreSeconds = 3.0
-    preset: Preset | None = None
-    token_query: PostgresTokenQuery | None = None
-    membership_query: PostgresMembershipQuery | None = None
-    token_hash: TokenHash | None = None
-    timezone: PostgresTimeZone = "UTC"
-    allow_null_expires: bool = False
-
-
-class SqliteStore(Section, frozen=True, kw_only=True, tag_field="type", tag="sqlite"):
-    """Tokens and memberships in an SQLite file.
-
-    Attributes:
-        path: the file, relative to router.json's folder.
-        timeout_seconds: an answer that takes longer counts as none.
-        token_query: instead of the query for the tables that ``wampgate init``
-            makes. Parameter ``:token``.
-        membership_query: likewise. Parameter ``:user``.
-        token_hash: how the table holds tokens: as the SHA-256 in lower-case
-            hexadecimal, or ``plain`` for tables that exist already.
-        timezone: the zone of what stands in ``expires`` without an offset.
-        allow_null_expires: whether a token without ``expires`` never ends;
-            else it is refused.
-    """
-
-    path: StorePath
-    timeout_seconds: StoreSeconds = 3.0
-    token_query: SqliteTokenQuery | None = None
-    membership_query: SqliteMembershipQuery | None = None
-    token_hash: TokenHash = "sha256"  # noqa: S105 - a hash's name, no secret
-    timezone: SqliteTimeZone = "UTC"
-    allow_null_expires: bool = False
 
 
 class AnonymousAuthentication(Section, frozen=True, kw_only=True):
@@ -361,81 +265,6 @@ class Authorization(Section, frozen=True, kw_only=True):
     cache_seconds: CacheSeconds = 5.0
     sweep_seconds: Seconds = 60.0
     rules: Rules = ()
-
-
-def _same_variables(other: str) -> Check:
-    return Check("topic", (other, "topic"), f"the variables of {other} and no others", missing_variables)
-
-
-class PlainRule(Section, frozen=True, kw_only=True, tag_field="dialect", tag="plain"):
-    """Each message of a channel is an event.
-
-    Attributes:
-        channel: which channels; ``{variables}`` stand for one URI component.
-        topic: the topic of what comes there.
-        format: how a message's bytes are read.
-    """
-
-    checks: ClassVar[tuple[Check, ...]] = (_same_variables("channel"),)
-
-    channel: SourceTemplate
-    topic: TopicTemplate
-    format: PayloadFormat = "json"
-
-
-class SocketIoEmitterRule(Section, frozen=True, kw_only=True, tag_field="dialect", tag="socketio-emitter"):
-    """What socket.io's emitters (PHP, Node) send to a room is an event.
-
-    Attributes:
-        key: the emitter's key prefix.
-        namespace: the socket.io namespace; others are ignored.
-        room: which rooms; ``{variables}`` stand for one URI component.
-        topic: the topic of what is sent there.
-    """
-
-    checks: ClassVar[tuple[Check, ...]] = (_same_variables("room"),)
-
-    key: SocketIoKey = "socket.io"
-    namespace: SocketIoNamespace = "/"
-    room: SourceTemplate
-    topic: TopicTemplate
-
-
-BridgeRules: TypeAlias = Annotated[
-    tuple[PlainRule | SocketIoEmitterRule, ...], Meta(min_length=1, description="a list of at least one bridge rule")
-]
-
-
-class RedisBridge(Section, frozen=True, kw_only=True, tag_field="type", tag="redis"):
-    """Events from Redis pub/sub.
-
-    Attributes:
-        name: for logs and metrics.
-        url: where Redis is, with user and password; ``rediss://`` for TLS.
-        ca_file: the authorities that vouch for Redis' certificate (PEM),
-            relative to router.json's folder; null for the system's.
-        ping_seconds: a Redis that leaves a ping unanswered for as long is given
-            up and connected to anew.
-        rules: which channels become which topics.
-    """
-
-    checks: ClassVar[tuple[Check, ...]] = (
-        Check(
-            "ca_file",
-            ("ca_file", "url"),
-            "a rediss:// url beside it, or null",
-            lambda ca_file, url: None if ca_file is None or url.reveal().startswith("rediss:") else "a url without TLS",
-        ),
-    )
-
-    name: BridgeName = "redis"
-    url: RedisUrl
-    ca_file: CaFile | None = None
-    ping_seconds: StoreSeconds = 2.0
-    rules: BridgeRules
-
-
-Bridges = Annotated[tuple[RedisBridge, ...], Meta(description="a list of bridges", extra={"unique": Unique(("name",))})]
 
 
 def _by_ticket(store: object, authentication: Authentication) -> bool:

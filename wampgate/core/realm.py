@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.broker import Broker
@@ -14,7 +13,8 @@ from wampgate.core.errors import JoinRefused, ProtocolViolation, RequestRefused,
 from wampgate.core.ids import PublicationIds
 from wampgate.core.inbox import Inbox
 from wampgate.core.limits import SessionLimits
-from wampgate.core.private import OWN_PROCEDURES, PRIVATE, REVOKED
+from wampgate.core.private import OWN_PROCEDURES, PRIVATE
+from wampgate.core.revocation import Revocations
 from wampgate.core.uri import is_pattern, is_reserved, is_uri
 from wampgate.wire.messages import (
     Call,
@@ -24,10 +24,8 @@ from wampgate.wire.messages import (
     Published,
     Register,
     Registered,
-    RevocationDetails,
     Subscribe,
     Subscribed,
-    SubscriptionRevoked,
     Unregister,
     Unregistered,
     Unsubscribe,
@@ -39,7 +37,6 @@ from wampgate.wire.payload import NO_PAYLOAD, Payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from wampgate.core.broker import Subscription
     from wampgate.core.buckets import Buckets
     from wampgate.core.decisions import Action, Pending
     from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Principal, Record
@@ -100,6 +97,7 @@ class Realm:
         self._deliver = deliver
         self._authorizer = authorizer
         self._record = record
+        self._revocations = Revocations(self, deliver, record)
         self._limits = limits or SessionLimits()
         self._buckets = buckets
         self._handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
@@ -193,45 +191,8 @@ class Realm:
         self.broker.tell(session, topic, Payload((), kwargs))
 
     def reconsider(self, session: Session) -> None:
-        """Let go of what a session's rights no longer allow, and ask anew for what it waits for.
-
-        Subscriptions are taken away together with their events that wait to be
-        sent. What can't be decided stays as it is: rights end when the store
-        says so, not when it says nothing.
-        """
-        for subscription in list((session.subscriptions or {}).values()):
-            answer = self.authorize(session, "subscribe", subscription.topic, subscription.match)
-            if isinstance(answer, Decision):
-                self._keep_or_revoke(session, subscription, answer)
-            else:
-                answer.then(partial(self._keep_or_revoke, session, subscription))
-        if session.inbox is not None:
-            session.inbox.reconsider()
-
-    def _keep_or_revoke(self, session: Session, subscription: Subscription, decision: Decision) -> None:
-        if not decision.allowed and not decision.failed and subscription.id in (session.subscriptions or ()):
-            self._revoke(session, subscription, decision)
-
-    def _revoke(self, session: Session, subscription: Subscription, decision: Decision) -> None:
-        """Take a subscription away and tell the session why ("Subscription Revocation")."""
-        self.counters["revoked"] += 1
-        self._record("revoked", session, uri=subscription.topic, match=subscription.match, because=decision.because)
-        self.broker.unsubscribe(session, subscription.id)
-        self._deliver.retract(session, subscription.id)
-        self.tell(
-            session,
-            REVOKED,
-            {
-                "topic": subscription.topic,
-                "match": subscription.match,
-                "subscription": subscription.id,
-                "reason": uri.NOT_AUTHORIZED,
-                "message": f"this session may no longer subscribe {subscription.topic}",
-            },
-        )
-        if session.takes_revocations:
-            details = RevocationDetails(subscription=subscription.id, reason=uri.NOT_AUTHORIZED)
-            self._deliver(SubscriptionRevoked(0, details), NO_PAYLOAD, (session,))
+        """Let go of what a session's rights no longer allow, and ask anew for what it waits for; see ``revocation``."""
+        self._revocations.reconsider(session)
 
     # --- requests that need a decision ---
 

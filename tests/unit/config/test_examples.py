@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wampgate.config import ConfigurationError, load, redacted
-from wampgate.config.model import PostgresStore
+from wampgate.config.stores import PostgresStore
 
 TOP = Path(__file__).parents[3]
 FILES = [TOP / "router.json", *sorted((TOP / "examples/router").glob("*.json"))]

@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from wampgate.config import tickets
-from wampgate.config.model import PRESETS_OF_JTI
+from wampgate.config.stores import PRESETS_OF_JTI
 
 REALM = ("realms", 0)
 STORE = (*REALM, "store")

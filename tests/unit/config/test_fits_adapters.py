@@ -13,7 +13,7 @@ from wampgate.authentication.key_download import KeyDownload
 from wampgate.bridge.redis_url import parse_redis_url
 from wampgate.bridge.templates import Template, TopicTemplate
 from wampgate.config import formats, templates
-from wampgate.config.model import PRESETS_OF_JTI
+from wampgate.config.stores import PRESETS_OF_JTI
 from wampgate.config.values import Preset
 from wampgate.core.uri import is_reserved, is_uri
 from wampgate.stores.instants import zone_of

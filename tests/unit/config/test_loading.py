@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wampgate.config import ConfigurationError, load
-from wampgate.config.model import PostgresStore, SqliteStore
+from wampgate.config.stores import PostgresStore, SqliteStore
 
 MINIMAL = '{"realms": [{"name": "realm1", "authentication": {"anonymous": {}}}]}'
 

@@ -32,7 +32,9 @@ def offered() -> set[str]:
         importlib.import_module(f"{procedures.__name__}.{m.name}") for m in pkgutil.iter_modules(procedures.__path__)
     ]
     names = {str(module.NAME) for module in modules if hasattr(module, "NAME")}
-    added = re.findall(r"procedures\.add\((\w+)\.NAME", (ROOT / "wampgate" / "service.py").read_text())
+    added = re.findall(
+        r"procedures\.add\((\w+)\.NAME", (ROOT / "wampgate" / "composition" / "procedures.py").read_text()
+    )
     assert len(added) == len(names)
     return names
 

@@ -1,0 +1,77 @@
+"""Makes a realm's authenticators of their section in router.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wampgate.authentication.anonymous import AnonymousAuthenticator
+from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
+
+if TYPE_CHECKING:
+    from wampgate.authentication.signed_tokens import SignedTokenReader
+    from wampgate.composition.stores import Store
+    from wampgate.config import model
+    from wampgate.core.deadlines import Deadlines
+    from wampgate.core.interfaces import Authenticator
+
+
+def signed_tokens_of(
+    reactor: Any, authentication: model.Authentication, deadlines: Deadlines
+) -> SignedTokenReader | None:
+    """What reads signed tokens; None where none are taken."""
+    jwt = None if authentication.ticket is None else authentication.ticket.jwt
+    if jwt is None:
+        return None
+    # PyJWT is installed where signed tokens are taken, and not elsewhere.
+    from wampgate.authentication.jwt import Expected  # noqa: PLC0415
+    from wampgate.authentication.signed_tokens import make_reader  # noqa: PLC0415
+
+    return make_reader(
+        reactor,
+        keys_file=jwt.keys_file,
+        keys_url=jwt.keys_url,
+        secret=None if jwt.secret is None else jwt.secret.reveal(),
+        ca_file=jwt.ca_file,
+        expected=Expected(
+            jwt.audience,
+            jwt.issuer,
+            user_claim=jwt.user_claim,
+            organizations_claim=jwt.organizations_claim,
+            leeway=jwt.leeway_seconds,
+        ),
+        denied_file=jwt.denied_file,
+        now=deadlines.now,
+    )
+
+
+def takes_query_string(realm: model.Realm) -> bool:
+    """Whether a realm takes tokens from the URL."""
+    return realm.authentication.ticket is not None and realm.authentication.ticket.query_string
+
+
+def authenticators_of(
+    authentication: model.Authentication,
+    store: Store | None,
+    signed: SignedTokenReader | None,
+    deadlines: Deadlines,
+) -> dict[str, Authenticator]:
+    """The ways to join, by authmethod, the one that tells most about a peer first."""
+    authenticators: dict[str, Authenticator] = {}
+    ticket = authentication.ticket
+    if ticket is not None and (store is not None or signed is not None or authentication.principals):
+        principals = [
+            StaticPrincipal(principal.authid, principal.role, principal.digest)
+            for principal in authentication.principals
+        ]
+        authenticators["ticket"] = TicketAuthenticator(
+            principals=principals,
+            store=store,
+            role=ticket.role,
+            now=deadlines.now,
+            signed=None if signed is None else signed.tokens,
+            jti_in_store=ticket.jwt is not None and ticket.jwt.jti_in_store,
+            query_string=ticket.query_string,
+        )
+    if authentication.anonymous is not None:
+        authenticators["anonymous"] = AnonymousAuthenticator(authentication.anonymous.role)
+    return authenticators

@@ -1,0 +1,47 @@
+"""Makes a realm's token store of its section in router.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from wampgate.config.stores import PostgresStore, SqliteStore
+from wampgate.stores import presets
+
+if TYPE_CHECKING:
+    from wampgate.stores.postgres import PostgresTokenStore
+    from wampgate.stores.sqlite import SqliteTokenStore
+
+Store: TypeAlias = "PostgresTokenStore | SqliteTokenStore"
+
+
+def store_of(reactor: Any, store: PostgresStore | SqliteStore) -> Store:
+    """The store; it is not opened yet."""
+    # Each driver is loaded only where it is used: together they are a third of the start.
+    if isinstance(store, PostgresStore):
+        from wampgate.stores.postgres import PostgresTokenStore  # noqa: PLC0415
+
+        token_query, token_hash = presets.resolve(store.preset, store.token_query, store.token_hash)
+        return PostgresTokenStore(
+            reactor,
+            dsn=store.dsn.reveal(),
+            listen_dsn=None if store.listen_dsn is None else store.listen_dsn.reveal(),
+            pool_size=store.pool_size,
+            timeout=store.timeout_seconds,
+            token_query=token_query,
+            membership_query=store.membership_query,
+            token_hash=token_hash,
+            timezone=store.timezone,
+            allow_null_expires=store.allow_null_expires,
+        )
+    from wampgate.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+
+    return SqliteTokenStore(
+        reactor,
+        path=store.path,
+        timeout=store.timeout_seconds,
+        timezone=store.timezone,
+        token_query=store.token_query,
+        membership_query=store.membership_query,
+        token_hash=store.token_hash,
+        allow_null_expires=store.allow_null_expires,
+    )
