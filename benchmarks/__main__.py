@@ -8,9 +8,9 @@ import json
 import resource
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from benchmarks import documents, native
+from benchmarks import authorization, documents, native
 from benchmarks.measuring import Plan, measure
 from benchmarks.scenarios import SCENARIOS, SERIALIZERS
 from benchmarks.servers.registry import PEERS, SERVERS
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from benchmarks.measuring import Measured
+
+AUTHORIZATION: Final = "authorization"
+"""The one scenario that needs no server: it is measured inside this process."""
+
+_ALL: Final = (AUTHORIZATION, *SCENARIOS)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -35,17 +40,21 @@ def main(words: Sequence[str] | None = None) -> int:
         for name in native.PROGRAMS:
             native.program(name)
         with _alone():
+            costs = authorization.measure(options.rounds) if AUTHORIZATION in options.scenarios else []
+            if costs:
+                print(authorization.table(costs), end="\n\n", flush=True)
             results = _measure_all(options, plan)
     except native.BuildFailed as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
-    if not results:
+    if not results and not costs:
         _tell("benchmarks: no server is left to be measured")
         return 2
     if options.table:
-        options.table.write_text("\n\n".join(map(tables, results)) + "\n", encoding="utf-8")
+        texts = [*([authorization.table(costs)] if costs else ()), *map(tables, results)]
+        options.table.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     if options.json:
-        options.json.write_text(json.dumps(documents.document(plan, results), indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(documents.document(plan, results, costs), indent=2) + "\n", encoding="utf-8")
     return 1 if any(measured.failures for measured in results) else 0
 
 
@@ -53,7 +62,7 @@ def _measure_all(options: argparse.Namespace, plan: Plan) -> list[Measured]:
     results = []
     peers = [name for name in options.peers if _is_there(name)]
     for serializer in options.serializers:
-        for name in options.scenarios:
+        for name in (name for name in options.scenarios if name != AUTHORIZATION):
             scenario = SCENARIOS[name]
             servers = [*(scenario.limits if options.limits else ()), *peers]
             if not servers:
@@ -122,9 +131,7 @@ def _count(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures servers against the limit.")
-    parser.add_argument(
-        "--scenarios", type=_names(SCENARIOS), default=list(SCENARIOS), metavar="A,B", help=", ".join(SCENARIOS)
-    )
+    parser.add_argument("--scenarios", type=_names(_ALL), default=list(_ALL), metavar="A,B", help=", ".join(_ALL))
     parser.add_argument(
         "--peers", type=_names(PEERS), default=list(PEERS), metavar="A,B", help=f"beside the limits: {', '.join(PEERS)}"
     )

@@ -11,16 +11,18 @@ from benchmarks import machine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.authorization import Cost
     from benchmarks.measuring import Measured, Plan, Spread
     from benchmarks.scenarios import Figure
 
 
-def document(plan: Plan, results: Sequence[Measured]) -> dict[str, Any]:
+def document(plan: Plan, results: Sequence[Measured], costs: Sequence[Cost] = ()) -> dict[str, Any]:
     """The whole benchmark, ready for ``json.dumps``."""
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine.description(),
         "plan": asdict(plan),
+        "authorization": [asdict(cost) for cost in costs],
         "results": [_result(measured) for measured in results],
     }
 

@@ -7,6 +7,7 @@ a prefix is not, since it matches ``organization.70`` as well.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 
     from wampgate.authorization.memberships import Memberships
     from wampgate.authorization.rules import Rules
-    from wampgate.authorization.templates import Needed
+    from wampgate.authorization.templates import Conditions, Needed
     from wampgate.core.decisions import Action
     from wampgate.core.interfaces import Principal
     from wampgate.wire.messages import Match
+
+_CACHED: Final = 10_000
+"""What decides about so many requests is kept; clients choose the URIs, so the number needs a bound."""
 
 TOLD: Final = 100
 """So many organizations are listed in WELCOME; a count tells of the others."""
@@ -57,18 +61,23 @@ class OrganizationAuthorizer:
         organizations = [] if root is None else [TopicTemplate.parse(f"{root}.{{organization}}", below=True)]
         self._templates = Templates([*organizations, *templates])
         self._require_organization = require_organization
+        self._found: dict[tuple[str, Action, str, Match], Decision | Conditions] = {}
 
     # --- what a session may do ---
 
     def authorize(self, who: Principal, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
         """See :meth:`wampgate.core.interfaces.Authorizer.authorize`."""
-        decision = self._rules.decide(who.authrole, action, subject, match)
-        if decision is not None:
-            return decision
-        if who.user is None:
-            return _NO_RULE
-        needed = self._templates.needs(who, action, subject, match)
-        if needed is None:
+        key = (who.authrole, action, subject, match)
+        try:
+            found = self._found[key]
+        except KeyError:
+            if len(self._found) >= _CACHED:
+                self._found.clear()
+            found = self._found[key] = self._find(*key)
+        if isinstance(found, Decision):
+            return found
+        user, needed = found
+        if who.user is None or (user is not None and user != who.user):
             return _NO_RULE
         if not needed:
             return _OWN_TOPIC
@@ -80,6 +89,13 @@ class OrganizationAuthorizer:
         later: Pending[Decision] = Pending()
         self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, needed)))
         return later
+
+    def _find(self, role: str, action: Action, subject: str, match: Match) -> Decision | Conditions:
+        """What decides about a request: a rule, or on what it depends who makes it."""
+        decision = self._rules.decide(role, action, subject, match)
+        if decision is not None:
+            return decision
+        return self._templates.conditions(action, subject, match) or _NO_RULE
 
     # --- whether it may join ---
 
@@ -135,7 +151,13 @@ def _decide(organizations: Organizations | None, needed: Sequence[Needed]) -> De
             return Decision(False, f"not a member of {need.organization}")
         if need.role is not None and need.role != role:
             return Decision(False, f"not a member of {need.organization} in the role {need.role}")
-    return Decision(True, f"member of {needed[0].organization}")
+    return _member_of(needed[0].organization)
+
+
+@lru_cache(10_000)
+def _member_of(organization: str) -> Decision:
+    """One object for all members: making it anew would be a third of what a decision costs."""
+    return Decision(True, f"member of {organization}")
 
 
 def _not_a_member(who: Principal, organization: object) -> JoinRefused:

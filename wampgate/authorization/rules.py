@@ -8,7 +8,7 @@ pattern is allowed only if no part of it is denied.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wampgate.core.decisions import Decision
 from wampgate.core.matching import covers, overlaps
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from wampgate.core.decisions import Action, Disclosure
     from wampgate.wire.messages import Match
-
-_CACHED: Final = 10_000
-"""So many decisions are kept; clients choose the URIs, so the number needs a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +55,9 @@ class Rules:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
-        self._decisions: dict[tuple[str, Action, str, Match], Decision | None] = {}
 
     def decide(self, role: str, action: Action, uri: str, match: Match) -> Decision | None:
         """Yes or no if a rule says so; None if no rule speaks of the request."""
-        key = (role, action, uri, match)
-        try:
-            return self._decisions[key]
-        except KeyError:
-            if len(self._decisions) >= _CACHED:
-                self._decisions.clear()
-            decision = self._decisions[key] = self._decide(role, action, uri, match)
-            return decision
-
-    def _decide(self, role: str, action: Action, uri: str, match: Match) -> Decision | None:
         applying = [rule for rule in self._rules if rule.applies(role, action)]
         covering = [rule for rule in applying if rule.covers(uri, match)]
         for rule in applying:

@@ -8,7 +8,7 @@ restricts also restricts every pattern that reaches into it: whoever may not see
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from wampgate.core.uri import is_organization_id
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wampgate.core.decisions import Action
-    from wampgate.core.interfaces import Principal
     from wampgate.wire.messages import Match
 
 Variable: TypeAlias = Literal["{user}", "{organization}"]
@@ -137,14 +136,26 @@ class TopicTemplate:
         }
 
 
+class Conditions(NamedTuple):
+    """On what a request depends, whoever makes it.
+
+    Attributes:
+        user: the user that one has to be; None for any.
+        needed: the memberships that one has to have.
+    """
+
+    user: str | None
+    needed: tuple[Needed, ...]
+
+
 class Templates:
     """The templates of one realm."""
 
     def __init__(self, templates: Sequence[TopicTemplate]) -> None:
         self._templates = tuple(templates)
 
-    def needs(self, who: Principal, action: Action, subject: str, match: Match) -> list[Needed] | None:
-        """The memberships on which a request depends; None if no template allows it to this user."""
+    def conditions(self, action: Action, subject: str, match: Match) -> Conditions | None:
+        """What a request depends on; None if no template allows it to anyone."""
         asked = Asked.of(subject, match)
         mine = [template for template in self._templates if action in template.actions]
         covering = [template for template in mine if template.covers(asked)]
@@ -152,23 +163,29 @@ class Templates:
         if not deciding:
             return None
         reached = [template for template in mine if not template.covers(asked) and template.meets(asked)]
+        users: set[str] = set()
         needed: list[Needed] = []
         for template in (*deciding, *reached):
-            theirs = _need(template, who, asked)
+            theirs = _conditions(template, asked)
             if theirs is None:
                 return None
-            needed += theirs
-        return needed
+            if theirs.user is not None:
+                users.add(theirs.user)
+            needed += theirs.needed
+        if len(users) > 1:
+            # Nobody is two users.
+            return None
+        return Conditions(users.pop() if users else None, tuple(needed))
 
 
-def _need(template: TopicTemplate, who: Principal, asked: Asked) -> list[Needed] | None:
+def _conditions(template: TopicTemplate, asked: Asked) -> Conditions | None:
     """What one template asks for; None if it refuses, or if the request leaves open whose topics it means."""
     values = template.values(asked)
-    if "{user}" in values and values["{user}"] != who.user:
+    if None in values.values():
         return None
-    if "{organization}" not in values:
-        return []
-    organization = values["{organization}"]
-    if organization is None or not is_organization_id(organization):
+    user, organization = values.get("{user}"), values.get("{organization}")
+    if organization is None:
+        return Conditions(user, ())
+    if not is_organization_id(organization):
         return None
-    return [Needed(organization, template.role)]
+    return Conditions(user, (Needed(organization, template.role),))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from unit.core.routed import RealmUnderTest, Routed, outcome_of, rule
 from unit.core.test_matching import matches
 
+from wampgate.authorization import organization as organization_module
 from wampgate.authorization.memberships import Memberships
 from wampgate.authorization.organization import TOLD, OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
@@ -336,3 +337,15 @@ def test_joining_fails_while_the_store_is_down(routed: Routed) -> None:
     routed.realm.memory.go_down()
     with pytest.raises(StoreUnavailable):
         outcome_of(authorizer.admit(JOE, {}))
+
+
+def test_kept_decisions_are_bounded_and_never_another_s(routed: Routed) -> None:
+    authorizer = made(routed, rule("other", ["subscribe"], "x.", "prefix"))
+    other = Principal("x", "other", "ticket", "static")
+    decided(authorizer, JOE, "organization.7", "exact")
+    for number in range(organization_module._CACHED + 10):
+        assert decided(authorizer, other, f"x.{number}", "exact").allowed
+        assert not decided(authorizer, JOE, f"x.{number}", "exact").allowed
+        assert decided(authorizer, JOE, f"organization.7.{number}", "exact").allowed
+        assert not decided(authorizer, ANN, f"organization.7.{number}", "exact").allowed
+    assert len(authorizer._found) <= organization_module._CACHED

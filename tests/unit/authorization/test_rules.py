@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from unit.core.routed import rule
 from unit.core.test_matching import WORLD, matches, patterns, uris
 
-from wampgate.authorization import rules as rules_module
 from wampgate.authorization.rules import Rule, Rules
 
 if TYPE_CHECKING:
@@ -179,11 +178,3 @@ def test_disclosure_is_the_deciding_rule_s() -> None:
     assert wide is not None
     assert narrow is not None
     assert (wide.disclose, narrow.disclose) == ("always", "never")
-
-
-def test_kept_decisions_are_bounded_and_never_another_s() -> None:
-    rules = Rules([rule("a", ["publish"], "", "prefix")])
-    for number in range(rules_module._CACHED + 10):
-        assert rules.decide("a", "publish", f"x.{number}", "exact") is not None
-        assert rules.decide("b", "publish", f"x.{number}", "exact") is None
-    assert len(rules._decisions) <= rules_module._CACHED
