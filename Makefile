@@ -7,7 +7,7 @@ PORT ?= 8080
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench clean
+.PHONY: help run test lint format bench defences fuzz clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,6 +29,14 @@ format: $(VENV)/developing ## Bring the code into its form
 
 bench: $(VENV)/developing ## Measure against the physical limit; BENCH="--help" for what can be chosen
 	$(VENV)/bin/python -m benchmarks $(BENCH)
+
+defences: $(VENV)/developing ## Take each defence out and see the tests notice; WITHOUT="Origin" for some; takes long
+	$(VENV)/bin/python -m tests.defences $(WITHOUT)
+
+fuzz: $(VENV)/developing ## Show the bridge hostile bytes for SECONDS=300
+	@$(PIP) install --group fuzz
+	@mkdir -p build/corpus
+	$(VENV)/bin/python tests/fuzz/fuzz_dialects.py -max_total_time=$(or $(SECONDS),300) build/corpus
 
 clean: ## Remove what was built, installed and left behind
 	rm -rf $(VENV) build dist benchmarks/build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks import load
 from benchmarks.scenarios import SERIALIZERS
 from benchmarks.servers.interface import ServerFailed
+from benchmarks.servers.redis import Redis
 from benchmarks.servers.registry import SERVERS
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def measure(
     arguments = _arguments(scenario, serializer, plan)
     for number in range(1, plan.rounds + 1):
         for name in servers:
-            outcome = _run_once(name, arguments, measured.failures, apart=plan.apart)
+            outcome = _run_once(name, arguments, measured.failures, apart=plan.apart, redis=scenario.redis)
             measured.outcomes[name].append(outcome)
             tell(f"{scenario.name} {serializer} {number}/{plan.rounds} {name}: {_brief(scenario, outcome)}")
     return measured
@@ -122,15 +123,18 @@ def _arguments(scenario: Scenario, serializer: str, plan: Plan) -> list[str]:
     return [*arguments, *plan.generator]
 
 
-def _run_once(name: str, arguments: Sequence[str], failures: list[tuple[str, str]], *, apart: bool) -> Outcome | None:
+def _run_once(
+    name: str, arguments: Sequence[str], failures: list[tuple[str, str]], *, apart: bool, redis: bool
+) -> Outcome | None:
     server = SERVERS[name]()
     first, *others = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="wampgate-bench-") as folder:
         try:
-            with _cores(others if apart else ()):
-                running = server.start(Path(folder))
-            with _cores([first] if apart else ()):
-                return load.run(running, arguments)
+            with Redis() if redis else nullcontext() as source:
+                with _cores(others if apart else ()):
+                    running = server.start(Path(folder)) if source is None else server.start(Path(folder), source.port)
+                with _cores([first] if apart else ()):
+                    return load.run(running, [*arguments, *([] if source is None else ["--redis", str(source.port)])])
         except (ServerFailed, load.RunFailed) as error:
             failures.append((name, str(error)))
             return None

@@ -46,6 +46,7 @@ class Scenario:
         limits: the servers to compare with; the first is the one that aims refer to.
         figures: what is read off.
         timed: whether it goes on for as long as one likes; else it ends by itself.
+        redis: whether a Redis belongs to it, to which the generator publishes.
     """
 
     name: str
@@ -55,11 +56,19 @@ class Scenario:
     limits: tuple[str, ...]
     figures: tuple[Figure, ...]
     timed: bool = True
+    redis: bool = False
 
 
 def _fan_out(name: str, title: str, limit: str, *arguments: str) -> Scenario:
     figure = Figure("cpu_us", "CPU per delivered event", "µs", ratio=1.5)
     return Scenario(name, title, "deliveries", ("fanout", *arguments), (limit,), (figure,))
+
+
+def _one_by_one(name: str, title: str, *, redis: bool) -> Scenario:
+    """To one subscriber, so that a message's way through the router is all that costs."""
+    figure = Figure("cpu_us", "CPU per message", "µs", most=12 if redis else None)
+    arguments = ("fanout", "--subscribers", "1", "--window", "64")
+    return Scenario(name, title, "messages", arguments, ("limit-send",) if not redis else (), (figure,), redis=redis)
 
 
 def _calls(callers: int, in_flight: int, *, most: float | None = None) -> Scenario:
@@ -93,6 +102,17 @@ SCENARIOS: Final = {
     for scenario in (
         _fan_out("fanout", "1 → 1,000 subscribers, one event outstanding", "limit-send", "--window", "1"),
         _fan_out("bursts", "1 → 1,000 subscribers, bursts of 8", "limit-coal", "--window", "8", "--burst"),
+        _one_by_one("fanout-1", "1 → 1 subscriber, 64 events on their way", redis=False),
+        _one_by_one("redis-1", "Redis → 1 subscriber, 64 messages on their way", redis=True),
+        Scenario(
+            "redis-1000",
+            "Redis → 1,000 subscribers, one message outstanding",
+            "deliveries",
+            ("fanout", "--window", "1"),
+            (),
+            (Figure("cpu_us", "CPU per delivered event", "µs"),),
+            redis=True,
+        ),
         _calls(20, 4, most=15),
         _calls(8, 1),
         _calls(1, 1),

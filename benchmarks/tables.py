@@ -59,7 +59,7 @@ def _verdict(measured: Measured, server: str, figure: Figure) -> str:
         return ""
     if figure.most is not None:
         return _said(measured.spread(server, figure), figure.most, f"≤ {figure.most:g} {figure.unit}")
-    limit = measured.scenario.limits[0]
+    limit = next(iter(measured.scenario.limits), "")
     if figure.ratio is not None and limit in measured.outcomes:
         return _said(measured.ratio(server, limit, figure), figure.ratio, f"≤ {figure.ratio:g} times {limit}")
     return ""

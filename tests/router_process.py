@@ -35,6 +35,7 @@ class RouterProcess:
         arguments: more for ``twistd wampgate``.
         environ: more for its environment.
         alarms_allowed: whether tracebacks in its log are part of the test.
+        command: how twistd is started.
 
     Attributes:
         folder: its working directory, with router.json or the demo's var/.
@@ -48,6 +49,7 @@ class RouterProcess:
         arguments: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         alarms_allowed: bool = False,
+        command: Sequence[str] = TWISTD,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wampgate-router-"))
         self.port = 0
@@ -55,6 +57,7 @@ class RouterProcess:
         self._arguments = arguments
         self._environ = dict(environ or {})
         self._alarms_allowed = alarms_allowed
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._seen = 0
 
@@ -111,7 +114,7 @@ class RouterProcess:
         self._seen = len(self.log())
         with (self.folder / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
-                [*TWISTD, "-n", "wampgate", *self._options()],
+                [*self._command, "-n", "wampgate", *self._options()],
                 cwd=self.folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environ},
                 stdin=subprocess.DEVNULL,

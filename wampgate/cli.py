@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wampgate import __version__
+from wampgate.composition.loops import refuse_loops
 from wampgate.config.errors import ConfigurationError
 from wampgate.config.loading import load
+from wampgate.config.outbox import PostgresOutbox
 from wampgate.config.stores import PostgresStore
+from wampgate.stores.outbox_rights import OutboxUnusable, grants, look_at
 from wampgate.stores.preparing import (
     PreparationFailed,
+    install,
+    missing_triggers,
+    prepare_outbox,
     prepare_postgres,
     prepare_sqlite,
     removal_of_triggers,
@@ -22,7 +28,7 @@ from wampgate.stores.preparing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wampgate.config.model import Configuration
     from wampgate.config.stores import SqliteStore
@@ -37,9 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         configuration = load(Path(options.config), os.environ)
+        refuse_loops(options.config, configuration)
         if options.command == "check":
             _say(f"{options.config} is valid")
-            return 0
+            return 0 if options.offline else _check_outboxes(configuration)
         return _init(configuration, show=options.show)
     except (ConfigurationError, PreparationFailed) as error:
         sys.stderr.write(f"{error}\n")
@@ -56,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         "init", help="create the tables that the configuration's stores ask, where they are missing"
     )
     init.add_argument("--show", action="store_true", help="show the statements and do nothing")
-    check = commands.add_parser("check", help="check a configuration without using it")
+    check = commands.add_parser("check", help="check a configuration, and the databases of its outboxes")
+    check.add_argument("--offline", action="store_true", help="connect to nothing")
     for command in (init, check):
         command.add_argument("--config", "-c", default="router.json", help="the configuration (default: router.json)")
     return parser
@@ -64,22 +72,74 @@ def _parser() -> argparse.ArgumentParser:
 
 def _init(configuration: Configuration, *, show: bool) -> int:
     stores = [(realm.name, realm.store) for realm in configuration.realms if realm.store is not None]
-    if not stores:
+    outboxes = list(_outboxes(configuration))
+    if not stores and not outboxes:
         _say("no realm has a store: there is nothing to prepare")
     for realm, store in stores:
         if show:
             _show(realm, store)
             continue
-        made = prepare_postgres(store.dsn.reveal()) if isinstance(store, PostgresStore) else prepare_sqlite(store.path)
-        what = f"created {', '.join(made)}" if made else "everything was there already"
-        _say(f"realm {realm}: {what}")
         if isinstance(store, PostgresStore):
-            _tell_of_silent_tables(realm, store.dsn.reveal())
+            _tell_of_created(realm, prepare_postgres(store.dsn.reveal(), store.preset))
+            _install_triggers(realm, store)
+        else:
+            _tell_of_created(realm, prepare_sqlite(store.path))
+    for realm, outbox in outboxes:
+        _init_outbox(realm, outbox, show=show)
     return 0
 
 
-def _tell_of_silent_tables(realm: str, dsn: str) -> None:
-    silent = tables_that_do_not_tell(dsn)
+def _outboxes(configuration: Configuration) -> Iterator[tuple[str, PostgresOutbox]]:
+    for realm in configuration.realms:
+        yield from ((realm.name, bridge) for bridge in realm.bridges if isinstance(bridge, PostgresOutbox))
+
+
+def _init_outbox(realm: str, outbox: PostgresOutbox, *, show: bool) -> None:
+    if show:
+        _say(f"-- realm {realm}, outbox {outbox.name}")
+        for statement in statements("outbox"):
+            _say(f"-- {statement.explanation}\n{statement.sql};\n")
+    else:
+        _tell_of_created(f"{realm}, outbox {outbox.name}", prepare_outbox(outbox.dsn.reveal()))
+    given = "\n".join(f"-- {line}" if line else "" for line in grants("wampgate_router", "your_backend").splitlines())
+    _say(f"-- Then give the router and your backend what they need, by the names of their roles:\n{given}\n")
+
+
+def _check_outboxes(configuration: Configuration) -> int:
+    """Say of each outbox whether the router could use it; 1 if one can't be used."""
+    status = 0
+    for realm, outbox in _outboxes(configuration):
+        try:
+            faults, notes = look_at(outbox.dsn.reveal(), removes=outbox.retention_seconds is not None)
+        except OutboxUnusable as error:
+            faults, notes = [str(error)], []
+        for line in faults or ["ready", *notes]:
+            _say(f"realm {realm}, outbox {outbox.name}: {line}")
+        status = 1 if faults else status
+    return status
+
+
+def _tell_of_created(realm: str, made: Sequence[str]) -> None:
+    what = f"created {', '.join(made)}" if made else "everything was there already"
+    _say(f"realm {realm}: {what}")
+
+
+def _install_triggers(realm: str, store: PostgresStore) -> None:
+    """Let the tables of a preset's server tell of changes; say which tables don't."""
+    dsn, preset = store.dsn.reveal(), store.preset
+    missing = missing_triggers(dsn, preset) if preset is not None else []
+    if missing:
+        _say(f"realm {realm}: this lets the tables of {preset} tell of changes:\n")
+        for statement in missing:
+            _say(f"-- {statement.explanation}\n{statement.sql};\n")
+        if install(dsn, missing):
+            _say(f"realm {realm}: done")
+        else:
+            _say(
+                f"realm {realm}: the role of the dsn lacks the right, so nothing was done:"
+                " let the tables' owner run the statements above"
+            )
+    silent = tables_that_do_not_tell(dsn, preset)
     if silent:
         _say(
             f"realm {realm}: {' and '.join(silent)} will not tell of all changes, as existing tables get no triggers:"
@@ -90,10 +150,10 @@ def _tell_of_silent_tables(realm: str, dsn: str) -> None:
 
 def _show(realm: str, store: PostgresStore | SqliteStore) -> None:
     _say(f"-- realm {realm}")
-    is_postgres = isinstance(store, PostgresStore)
-    for statement in statements("postgres" if is_postgres else "sqlite"):
+    shown = statements("postgres", store.preset) if isinstance(store, PostgresStore) else statements("sqlite")
+    for statement in shown:
         _say(f"-- {statement.explanation}\n{statement.sql};\n")
-    if is_postgres:
+    if isinstance(store, PostgresStore):
         removal = removal_of_triggers().replace("\n", "\n-- ")
         _say(f"-- To take the triggers away again:\n-- {removal}\n")
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger, LogLevel
 
+from wampgate.core.log_lines import Sparing, clipped, printable
 from wampgate.core.session import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wampgate.core.session import Session
 
 _log = Logger(namespace="wampgate")
@@ -31,31 +35,56 @@ _LINES: Final = {
         LogLevel.warn,
         "session {session} of {authid!r} from {peer} sends more than limits.{limit} ({count} refused so far)",
     ),
+    "refresh_refused": (LogLevel.info, "refresh refused to session {session} of {authid!r} from {peer}: {because}"),
     "violated": (LogLevel.info, "protocol violation by {peer}: {why}"),
 }
+
+_QUOTED: Final = frozenset({"authid", "uri"})
+"""Fields that stand in quotation marks, which escapes them; all others have to be escaped here."""
 
 
 class Journal:
     """Writes the core's events; a :class:`wampgate.core.interfaces.Record`.
 
+    Of one kind no more is written than a log can take; how much was left out stands in the log.
+
     Args:
         debug: whether to write what happens too often for a log of every day.
+        now: the monotonic clock, in seconds.
     """
 
-    def __init__(self, *, debug: bool = False) -> None:
+    def __init__(self, *, debug: bool = False, now: Callable[[], float] = time.monotonic) -> None:
         self._debug = debug
+        self._sparing = Sparing(now)
 
     def __call__(self, event: str, session: Session, **fields: object) -> None:
         """Write an event's line; see :class:`wampgate.core.interfaces.Record`."""
         level, line = _LINES[event]
-        if level is not LogLevel.debug or self._debug:
-            _log.emit(level, line, event=event, **{**describe(session), **fields})
+        if level is LogLevel.debug:
+            if self._debug:
+                _log.emit(level, line, event=event, **_written({**describe(session), **fields}))
+            return
+        left_out = self._sparing.take(event)
+        if left_out is None:
+            return
+        if left_out:
+            _log.warn("{count} lines of the kind {event!r} were left out", count=left_out, event=event)
+        _log.emit(level, line, event=event, **_written({**describe(session), **fields}))
+
+
+def _written(fields: dict[str, object]) -> dict[str, object]:
+    """Fields as a line may hold them: short and escaped."""
+    return {name: _field(name, value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _field(name: str, text: str) -> str:
+    return clipped(text) if name in _QUOTED else printable(clipped(text))
 
 
 def odd_organization_id(user: str, organization: str) -> None:
     """Tell of an organization id that can't stand in a topic."""
     _log.warn(
         "organization {organization!r} of user {user!r} is not used: an id is 1 to 64 of A-Z a-z 0-9 _ -",
-        user=user,
-        organization=organization,
+        user=clipped(user),
+        organization=clipped(organization),
     )

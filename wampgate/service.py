@@ -10,10 +10,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from OpenSSL.crypto import Error as PemError
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import ReactorNotRunning
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -21,18 +22,19 @@ from wampgate.authentication.deny_list import LOOK_SECONDS as DENIED_SECONDS
 from wampgate.authentication.deny_list import DenialWatch
 from wampgate.authorization.standing import Standing
 from wampgate.composition.authentication import takes_query_string
+from wampgate.composition.http import sites_of
 from wampgate.composition.limits import buckets_of
 from wampgate.composition.procedures import offer_procedures
 from wampgate.composition.realm import realm_of
 from wampgate.core.deadlines import Deadlines
-from wampgate.core.errors import SHUTDOWN
+from wampgate.core.errors import SHUTDOWN, WampgateError
 from wampgate.core.guesses import Guesses
 from wampgate.core.router import Router
 from wampgate.http.site import make_site
 from wampgate.journal import Journal
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
-from wampgate.transports.port import ConnectionLimits, Port, ProxiedPort
+from wampgate.transports.port import ConnectionLimits, Port
 from wampgate.transports.proxy import TrustedProxies
 from wampgate.transports.turn import Turn
 from wampgate.transports.websocket import WebSocketListener
@@ -42,10 +44,14 @@ if TYPE_CHECKING:
 
     from wampgate.authentication.deny_list import DenyList
     from wampgate.bridge.redis_bridge import RedisBridge
+    from wampgate.bridge.streams import StreamBridge
     from wampgate.composition.realm import RealmParts
     from wampgate.composition.stores import Store
     from wampgate.config import model
     from wampgate.core.realm import Realm
+    from wampgate.history.redis_history import RedisHistory
+    from wampgate.http.backend.exchange import Backend
+    from wampgate.stores.outbox import Outbox
 
 _log = Logger(namespace="wampgate")
 
@@ -64,7 +70,13 @@ _PING_SHARES: Final = 30
 _FAREWELL_SECONDS: Final = 3.0
 """How long a shutdown waits for the clients: a little longer than Autobahn waits for their close frames."""
 
+_EXPIRE_SECONDS: Final = 10.0
+"""How often histories let go of what is too old."""
+
 _FAREWELL_STEP: Final = 0.02
+
+_EXPECTED: Final = (WampgateError, CannotListenError, OSError, ValueError)
+"""What keeps a router from starting because of its configuration or its surroundings: its text says all."""
 
 
 class Wampgate(Service):
@@ -96,9 +108,11 @@ class Wampgate(Service):
         self._journal = Journal(debug=debug)
         self._started = started
         self._stores: list[Store] = []
-        self._bridges: list[RedisBridge] = []
+        self._bridges: list[RedisBridge | StreamBridge | Outbox] = []
+        self._histories: list[RedisHistory] = []
         self._loops: list[LoopingCall] = []
         self._websocket: WebSocketListener | None = None
+        self._backend: Backend | None = None
         self.ports: list[Any] = []
         self.router: Router
 
@@ -119,6 +133,12 @@ class Wampgate(Service):
         from twisted.internet import reactor  # noqa: PLC0415 - as above
 
         return Deferred.fromCoroutine(self._stop(reactor))
+
+    def ready(self) -> list[str]:
+        """Why the router should be given no new clients now: one sentence each, without secrets; empty if it should."""
+        if not self.ports:
+            return ["it does not listen"]
+        return [f"bridge {bridge.name} is not ready" for bridge in self._bridges if not bridge.ready]
 
     async def _start(self, reactor: Any) -> None:
         limits = self._configuration.limits
@@ -154,6 +174,7 @@ class Wampgate(Service):
             hello_seconds=limits.hello_seconds,
             join_seconds=limits.join_seconds,
             goodbye=self._configuration.goodbye,
+            subscription_revocation=self._configuration.subscription_revocation,
         )
         for part in parts:
             self._attend(part, guesses, deadlines, reactor)
@@ -172,13 +193,20 @@ class Wampgate(Service):
             origins=Origins(self._configuration.hosts, self._configuration.origins),
             deadlines=deadlines,
             limits=ConnectionLimits(
-                limits.connections, limits.connections_per_address, limits.unauthenticated_connections
+                limits.connections,
+                limits.connections_per_address,
+                limits.unauthenticated_connections,
+                limits.ipv6_prefix_bits,
             ),
             joined=lambda: sum(len(realm.sessions) for realm in realms),
             header_seconds=limits.header_seconds,
             refuse_forwarded=self._demo,
             proxies=TrustedProxies(self._configuration.trusted_proxies),
         )
+        sites = sites_of(
+            reactor, limits, self.router, guesses=guesses, deadlines=deadlines, record=self._journal, run=_run
+        )
+        self._backend = sites.backend
         self._loop(_TICK_SECONDS, deadlines.run_due, reactor)
         self._ping(websocket, limits.ping_seconds, reactor)
         for store in self._stores:
@@ -186,11 +214,13 @@ class Wampgate(Service):
         for part in parts:
             if part.signed is not None and part.signed.url_keys is not None:
                 await part.signed.url_keys.start()
+        for part in parts:
+            await self._open_histories(part, reactor)
         for bridge in self._bridges:
             await bridge.start()
         for listen in self._configuration.listen:
-            endpoint: Any = serverFromString(reactor, _with_backlog(listen.endpoint))  # type: ignore[no-untyped-call]  # Twisted's
-            self.ports.append(await endpoint.listen(ProxiedPort(port) if listen.proxy_protocol else port))
+            endpoint = _endpoint_of(reactor, listen.endpoint)
+            self.ports.append(await endpoint.listen(sites.listener(port, listen)))
             _log.info("listening on {endpoint}", endpoint=listen.endpoint)
         if self._started is not None:
             self._started()
@@ -198,10 +228,14 @@ class Wampgate(Service):
     async def _stop(self, reactor: Any) -> None:
         await gatherResults([Deferred.fromCoroutine(_stop_listening(port)) for port in self.ports])
         self.ports = []
+        if self._backend is not None:
+            self._backend.stop()
         if self._websocket is not None:
             await self._send_away(self._websocket, reactor)
         for bridge in self._bridges:
             await bridge.stop()
+        for kept in self._histories:
+            await kept.stop()
         for store in self._stores:
             await store.stop()
         for loop in self._loops:
@@ -218,7 +252,10 @@ class Wampgate(Service):
             await deferLater(reactor, _FAREWELL_STEP)
 
     def _failed(self, failure: Any, reactor: Any) -> None:
-        _log.critical("wampgate can't start: {error}", error=failure.getErrorMessage())
+        if failure.check(*_EXPECTED):
+            _log.critical("wampgate can't start: {error}", error=failure.getErrorMessage())
+        else:
+            _log.failure("wampgate can't start, and that is a mistake of its own; please report what follows", failure)
         # twistd ends with status 0 whatever happened; whoever supervises it has to be told.
         atexit.register(_fail)
         reactor.stop()
@@ -260,6 +297,16 @@ class Wampgate(Service):
             self._sweep(standing, parts.store, parts.configuration.authorization.sweep_seconds, reactor)
         offer_procedures(parts, self.router, guesses=guesses, standing=standing, run=_run)
 
+    async def _open_histories(self, parts: RealmParts, reactor: Any) -> None:
+        """Read what is kept of a realm's topics, before anything is published there."""
+        history = parts.realm.history
+        if history is None:
+            return
+        for kept in parts.histories:
+            self._histories.append(kept)
+            await kept.start(history)
+        self._loop(_EXPIRE_SECONDS, history.expire, reactor)
+
     def _watch_denials(self, deny_list: DenyList, realm: Realm, deadlines: Deadlines, reactor: Any) -> None:
         seconds = self._configuration.limits.join_seconds
         watch = DenialWatch(deny_list, realm, self.router, now=deadlines.now, join_seconds=seconds)
@@ -284,6 +331,20 @@ class Wampgate(Service):
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     Deferred.fromCoroutine(coroutine).addErrback(lambda failure: _log.failure("a coroutine has failed", failure))
+
+
+def _endpoint_of(reactor: Any, text: str) -> Any:
+    """A Twisted endpoint of its description.
+
+    Raises:
+        ValueError: a file that it names can't be used.
+    """
+    try:
+        return serverFromString(reactor, _with_backlog(text))  # type: ignore[no-untyped-call]  # Twisted's
+    except OSError as error:
+        raise ValueError(f"endpoint {text}: {error.filename or 'a file'}: {error.strerror}") from None
+    except PemError:
+        raise ValueError(f"endpoint {text}: its privateKey or certKey holds no key or certificate in PEM") from None
 
 
 def _with_backlog(endpoint: str) -> str:

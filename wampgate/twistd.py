@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.python import usage
 
+from wampgate.composition.loops import refuse_loops
 from wampgate.config.demo import demo_configuration
 from wampgate.config.errors import ConfigurationError
 from wampgate.config.loading import load
@@ -50,6 +51,7 @@ class Options(usage.Options):
 
     def _load(self) -> model.Configuration:
         configuration = load(Path(self["config"]), os.environ)
+        refuse_loops(self["config"], configuration)
         for realm in configuration.realms:
             if isinstance(realm.store, SqliteStore):
                 _refuse_demo(realm.store.path)

@@ -50,11 +50,13 @@ class Server(Protocol):
     def lacks(self) -> str | None:
         """What is missing on this machine to run it, in words; None if nothing is."""
 
-    def start(self, folder: Path) -> Running:
+    def start(self, folder: Path, redis_port: int | None = None) -> Running:
         """Start it and return when it takes connections.
 
         Args:
             folder: an empty one of its own, which is deleted afterwards.
+            redis_port: of a Redis on 127.0.0.1 whose channels below ``organization.`` it is to
+                turn into events on the topics of the same names; None for none.
 
         Raises:
             ServerFailed: it does not come up.

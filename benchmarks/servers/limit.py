@@ -25,8 +25,10 @@ class Limit:
         """A C compiler, if there is none."""
         return None if native.compiler() else "a C compiler"
 
-    def start(self, folder: Path) -> Running:
-        """Start it on a port that it chooses itself."""
+    def start(self, folder: Path, redis_port: int | None = None) -> Running:
+        """Start it on a port that it chooses itself. It reads no Redis."""
+        if redis_port is not None:
+            raise ServerFailed("reads no Redis")
         self._process = subprocess.Popen(
             [native.program("limit"), self._mode], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )

@@ -42,13 +42,13 @@ class Wampgate:
         """Nothing: it is here."""
         return None
 
-    def start(self, folder: Path) -> Running:
+    def start(self, folder: Path, redis_port: int | None = None) -> Running:
         """Write its store and its configuration, and start it in the foreground."""
         port = processes.free_port()
         user = Credentials(_USER, secrets.token_urlsafe(32))
         backend = Credentials(_BACKEND, secrets.token_urlsafe(32))
         _fill_store(folder / _STORE, user)
-        (folder / "router.json").write_text(json.dumps(_configuration(port, backend), indent=2))
+        (folder / "router.json").write_text(json.dumps(_configuration(port, backend, redis_port), indent=2))
         command = [sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "wampgate", "--config", "router.json"]
         path = os.pathsep.join(filter(None, (str(_CHECKOUT), os.environ.get("PYTHONPATH"))))
         self._process = processes.start(command, folder, {**os.environ, "PYTHONPATH": path})
@@ -80,7 +80,7 @@ def _fill_store(path: Path, user: Credentials) -> None:
         database.close()
 
 
-def _configuration(port: int, backend: Credentials) -> dict[str, Any]:
+def _configuration(port: int, backend: Credentials, redis_port: int | None) -> dict[str, Any]:
     """Defaults, except that all connections are one user's from one address, and send all they can: no limit is met."""
     rules = [
         {"role": _BACKEND, "actions": ["publish"], "uri": "organization.", "match": "prefix"},
@@ -92,6 +92,7 @@ def _configuration(port: int, backend: Credentials) -> dict[str, Any]:
         "store": {"type": "sqlite", "path": _STORE},
         "authentication": {"ticket": {"role": "member"}, "principals": [principal]},
         "authorization": {"rules": rules},
+        "bridges": [] if redis_port is None else [_bridge(redis_port)],
     }
     return {
         "listen": [{"endpoint": f"tcp:{port}:interface=127.0.0.1"}],
@@ -103,6 +104,12 @@ def _configuration(port: int, backend: Credentials) -> dict[str, Any]:
         },
         "realms": [realm],
     }
+
+
+def _bridge(port: int) -> dict[str, Any]:
+    template = "organization.{organization}"
+    rules = [{"dialect": "plain", "channel": template, "topic": template}]
+    return {"type": "redis", "url": f"redis://127.0.0.1:{port}", "rules": rules}
 
 
 def _hash(ticket: str) -> str:

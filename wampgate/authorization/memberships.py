@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.decisions import Pending
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _MANY: Final = 10_000
 """Above so many kept users, those whose time is over are forgotten."""
 
+_FIRST_SEEN: Final = 100_000
+"""So many users' memberships are remembered with the time when they were seen first."""
+
 _TRIES: Final = 5
 """So often an answer is asked for again because the memberships changed while it was on its way."""
 
@@ -28,10 +31,12 @@ class Organizations:
     Attributes:
         roles_by_id: the user's role in each; empty if the store keeps none.
         until: how long this holds, by the router's monotonic clock; who was asked later knows better.
+        since_by_id: when each membership began, in seconds since 1970; those that are missing, nobody knows.
     """
 
     roles_by_id: Mapping[str, str]
     until: float
+    since_by_id: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def ids(self) -> Collection[str]:
@@ -57,6 +62,8 @@ class Memberships:
         seconds: how long an answer holds.
         run: starts a coroutine.
         odd_id: told of each user and organization id that can't stand in a topic.
+        wall_clock: seconds since 1970; with it, a membership of which the store does not say when it
+            began is taken to have begun when it was first seen here.
 
     Attributes:
         learned: told of each user's organizations as the store said them, before anyone is granted anything by them.
@@ -70,12 +77,15 @@ class Memberships:
         seconds: float,
         run: Callable[[Coroutine[Any, Any, None]], None],
         odd_id: Callable[[str, str], None],
+        wall_clock: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._now = now
         self._seconds = seconds
         self._run = run
         self._odd_id = odd_id
+        self._wall_clock = wall_clock
+        self._first_seen_by_user: dict[str, Mapping[str, float]] = {}
         self.learned: Callable[[str, Organizations], None] = _unheard
         self._organizations_by_user: dict[str, Organizations] = {}
         self._fresh_by_user: dict[str, Organizations] = {}
@@ -141,12 +151,17 @@ class Memberships:
         if newer is not None and newer.until > asked + self._seconds:
             return newer
         roles_by_id = {}
+        since_by_id = {}
         for membership in memberships:
             if is_organization_id(membership.organization):
                 roles_by_id[membership.organization] = membership.role
+                if membership.since is not None:
+                    since_by_id[membership.organization] = membership.since
             else:
                 self._odd_id(user, membership.organization)
-        organizations = Organizations(roles_by_id, asked + self._seconds)
+        if self._wall_clock is not None:
+            since_by_id = {**self._first_seen(user, roles_by_id, self._wall_clock()), **since_by_id}
+        organizations = Organizations(roles_by_id, asked + self._seconds, since_by_id)
         if len(self._organizations_by_user) >= self._forget_at:
             self._forget()
         self._organizations_by_user[user] = organizations
@@ -154,6 +169,14 @@ class Memberships:
         self.learned(user, organizations)
         del self._fresh_by_user[user]
         return organizations
+
+    def _first_seen(self, user: str, ids: Iterable[str], now: float) -> Mapping[str, float]:
+        """When each membership was seen first. Who was forgotten is taken for new, and shown too little at worst."""
+        before = self._first_seen_by_user.pop(user, {})
+        seen = self._first_seen_by_user[user] = {organization: before.get(organization, now) for organization in ids}
+        if len(self._first_seen_by_user) > _FIRST_SEEN:
+            del self._first_seen_by_user[next(iter(self._first_seen_by_user))]
+        return seen
 
     def forget(self, users: Iterable[str] | None) -> None:
         """What is known of these users holds no more, nor does what is being asked; None: of all users."""

@@ -136,7 +136,10 @@ class OrganizationAuthorizer:
     def _known(self, who: Principal) -> Organizations | None:
         """A user's organizations, if nobody has to be asked for them: what a signed token says holds as long as it."""
         if who.organizations is not None:
-            return Organizations(who.organizations, inf)
+            # A signed token says what was true when it was issued.
+            issued = None if who.issued is None else who.issued.at
+            since_by_id = {} if issued is None else dict.fromkeys(who.organizations, issued)
+            return Organizations(who.organizations, inf, since_by_id)
         if self._memberships is None or who.user is None:
             return None
         return self._memberships.known(who.user)
@@ -151,13 +154,15 @@ def _decide(organizations: Organizations | None, needed: Sequence[Needed]) -> De
             return Decision(False, f"not a member of {need.organization}")
         if need.role is not None and need.role != role:
             return Decision(False, f"not a member of {need.organization} in the role {need.role}")
-    return _member_of(needed[0].organization)
+    known = organizations.since_by_id
+    since = max([known.get(need.organization, inf) for need in needed]) if known else inf
+    return _member_of(needed[0].organization, since)
 
 
 @lru_cache(10_000)
-def _member_of(organization: str) -> Decision:
+def _member_of(organization: str, since: float) -> Decision:
     """One object for all members: making it anew would be a third of what a decision costs."""
-    return Decision(True, f"member of {organization}")
+    return Decision(True, f"member of {organization}", since=since)
 
 
 def _not_a_member(who: Principal, organization: object) -> JoinRefused:

@@ -1,37 +1,36 @@
-"""One Redis, its rules, and the publisher that they speak through."""
+"""One Redis: what comes from there by rules, and what goes there."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Literal
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
-from wampgate.bridge.decoding import MAX_SIZE
+from wampgate.bridge.outcomes import Outcomes
+from wampgate.bridge.redis_sender import RedisSender
 from wampgate.bridge.redis_source import RedisSource
 from wampgate.bridge.redis_url import parse_redis_url
-from wampgate.bridge.rules import BridgedEvent, Dropped, Undecodable
-from wampgate.core.errors import RequestRefused
 from wampgate.tls import trust_root_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.base import ReactorBase
 
-    from wampgate.bridge.rules import RedisSubscription, Rule
+    from wampgate.bridge.out import OutRule
+    from wampgate.bridge.rules import Rule
     from wampgate.bridge.templates import TopicPattern
-    from wampgate.core.interfaces import Publisher
+    from wampgate.core.interfaces import InterestWatcher, Outlet, Publisher, SessionEnder
 
-_SHOWN: Final = 100
-"""How many characters of a channel's name a log line shows."""
-
-log = Logger()
+Subscribe = Literal["all", "wanted"]
+"""Whether a bridge reads all that its rules name, or only what someone here subscribes to."""
 
 
 class RedisBridge:
-    """Publishes what comes on Redis, by rules. Whatever comes, it never raises and never stops.
+    """Publishes what comes on Redis, and sends there what is published, by rules.
+
+    Whatever comes, it never raises and never stops.
 
     Args:
         reactor: Twisted's.
@@ -39,12 +38,19 @@ class RedisBridge:
         url: ``redis://`` or ``rediss://``, with user and password if need be.
         rules: what to read and where it goes; see :mod:`wampgate.bridge.dialects`.
         publisher: may publish on :meth:`topics` and nowhere else.
+        sessions: ends sessions, for rules with ``disconnects``; None if none may.
+        out: what to send.
+        subscribe: how much of what the rules name is read; for ``wanted``, :attr:`interest` has to be told.
+        interrupted: told that something may have been lost, and since when (in seconds since 1970),
+            once the bridge reads again; also if it could not read from its start on.
         ca_file: PEM certificates to trust for ``rediss``; None for the platform's.
         ping_seconds: how often Redis is asked whether it is alive. It is given up
             after twice as long at most.
 
     Attributes:
+        name: as it was given.
         counters: how often what happened; the names stand in ``docs/redis.md``.
+        out_counters: the same for the way out.
 
     Raises:
         ValueError: the URL, the CA file or ping_seconds can't be used.
@@ -58,108 +64,80 @@ class RedisBridge:
         rules: Sequence[Rule],
         publisher: Publisher,
         *,
+        sessions: SessionEnder | None = None,
+        out: Sequence[OutRule] = (),
+        subscribe: Subscribe = "all",
+        interrupted: Callable[[float], None] | None = None,
         ca_file: str | None = None,
         ping_seconds: float = 2.0,
     ) -> None:
         if not 0 < ping_seconds < float("inf"):
             raise ValueError(f"ping_seconds is {ping_seconds}; it is a number of seconds above 0")
+        self.name = name
         self.counters: Counter[str] = Counter()
-        self._name = name
+        self.out_counters: Counter[str] = Counter()
         self._rules = tuple(rules)
-        self._publisher = publisher
-        self._logged: set[tuple[str, str]] = set()
-        self._rules_by_subscription = _by_subscription(self._rules)
+        address, trust_root = parse_redis_url(url), trust_root_of(ca_file)
         self._source = RedisSource(
             reactor,
             name,
-            parse_redis_url(url),
-            list(_subscriptions(self._rules)),
-            self._received,
-            trust_root=trust_root_of(ca_file),
+            address,
+            self._rules,
+            everything=subscribe == "all",
+            outcomes=Outcomes(name, publisher, self.counters, sessions),
+            interrupted=interrupted or _untold,
+            trust_root=trust_root,
             ping_seconds=ping_seconds,
             counters=self.counters,
         )
+        self._sender = None
+        if out:
+            self._sender = RedisSender(
+                reactor,
+                name,
+                address,
+                out,
+                trust_root=trust_root,
+                ping_seconds=ping_seconds,
+                counters=self.out_counters,
+            )
 
     @property
     def ready(self) -> bool:
-        """Whether every rule's channels are subscribed to, now; False while Redis is away."""
-        return self._source.ready
+        """Whether what is wanted is read and what is published is sent, now; False while Redis is away."""
+        return (not self._rules or self._source.ready) and (self._sender is None or self._sender.ready)
+
+    @property
+    def interest(self) -> InterestWatcher:
+        """Has to be told what is subscribed to here, where only what is wanted is read."""
+        return self._source.interest
+
+    @property
+    def outlet(self) -> Outlet | None:
+        """Takes what is published; None if nothing leaves by this bridge."""
+        return None if self._sender is None else self._sender.take
 
     def topics(self) -> list[TopicPattern]:
-        """What the rules can publish to: ``(uri, "exact")`` or ``(prefix, "prefix")``, each once."""
+        """What the rules can publish to, each once."""
         return list(dict.fromkeys(pattern for rule in self._rules for pattern in rule.topics()))
 
     def start(self) -> Deferred[None]:
-        """Begin to read; fires at once, whether there is a Redis or not. Never fails."""
-        self._source.start()
+        """Begin to work; fires at once, whether there is a Redis or not. Never fails."""
+        if self._rules:
+            self._source.start()
+        if self._sender is not None:
+            self._sender.start()
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
-        """Read no more; fires when the connection is closed. Never fails."""
-        return self._source.stop()
+        """Read no more, and send no more than what waits; fires when the connections are closed. Never fails."""
+        return ensureDeferred(self._stop())
 
-    def _received(self, name: bytes, pattern: bool, channel: bytes, message: bytes) -> None:
-        self.counters["received"] += 1
-        for rule in self._rules_by_subscription.get((name, pattern), ()):
-            try:
-                self._translate(rule, channel.decode(), message)
-            except UnicodeDecodeError:
-                self._drop(rule, Dropped("channel_mismatch", "the channel is not UTF-8"), channel)
-            except Undecodable as error:
-                self._drop(rule, error.dropped, channel)
-            except Exception:  # noqa: BLE001 - our own fault; one message must not take the bridge down
-                self._fail(rule)
-
-    def _translate(self, rule: Rule, channel: str, message: bytes) -> None:
-        if len(message) > MAX_SIZE:
-            raise Undecodable("too_large", f"more than {MAX_SIZE >> 20} MiB")
-        for outcome in rule.translate(channel, message):
-            if isinstance(outcome, BridgedEvent):
-                self._publish(outcome)
-            else:
-                self._drop(rule, outcome, channel.encode())
-
-    def _publish(self, event: BridgedEvent) -> None:
-        try:
-            self._publisher.publish(event.topic, event.args, event.kwargs)
-        except RequestRefused as error:
-            raise Undecodable("refused", f"the router refused to publish: {error}") from None
-        self.counters["published"] += 1
-
-    def _drop(self, rule: Rule, dropped: Dropped, channel: bytes) -> None:
-        self.counters[dropped.kind] += 1
-        if self._is_first(rule, dropped.kind):
-            log.warn(
-                "bridge {name}: {rule}: dropped a message on {channel!r}: {detail}. "
-                "More of this kind ({kind}) are counted, not logged.",
-                name=self._name,
-                rule=rule.label,
-                channel=channel.decode(errors="backslashreplace")[:_SHOWN],
-                detail=dropped.detail,
-                kind=dropped.kind,
-            )
-
-    def _fail(self, rule: Rule) -> None:
-        self.counters["failed"] += 1
-        if self._is_first(rule, "failed"):
-            log.failure("bridge {name}: {rule}: a message could not be handled", name=self._name, rule=rule.label)
-
-    def _is_first(self, rule: Rule, kind: str) -> bool:
-        key = (rule.label, kind)
-        if key in self._logged:
-            return False
-        self._logged.add(key)
-        return True
+    async def _stop(self) -> None:
+        await self._source.stop()
+        if self._sender is not None:
+            await self._sender.stop()
 
 
-def _subscriptions(rules: Iterable[Rule]) -> dict[RedisSubscription, None]:
-    """What to subscribe to, each once and in the rules' order."""
-    return dict.fromkeys(subscription for rule in rules for subscription in rule.subscriptions())
-
-
-def _by_subscription(rules: Iterable[Rule]) -> dict[tuple[bytes, bool], list[Rule]]:
-    rules_by_subscription: dict[tuple[bytes, bool], list[Rule]] = {}
-    for rule in rules:
-        for name, pattern in rule.subscriptions():
-            rules_by_subscription.setdefault((name.encode(), pattern), []).append(rule)
-    return rules_by_subscription
+def _untold(_since: float) -> None:
+    """Nobody has to be told."""

@@ -1,21 +1,16 @@
-"""One connection to Redis, as a subscriber: authenticate, subscribe, receive; on txredisapi's protocol.
-
-txredisapi's own subscriber answers the wrong command when several subscriptions
-are confirmed, logs what a server says about a refused password, and lets the
-reader's exceptions through. So only its command and reply handling is used.
-
-Importing txredisapi installs Twisted's default reactor: import this module only
-when the reactor has been chosen.
-"""
+"""One connection to Redis: authenticates, sends commands, hands on what comes; hiredis reads the replies."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections import deque
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Any, Final
 
-import txredisapi
+import hiredis
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 
 from wampgate.tls import why_tls_failed
 
@@ -26,21 +21,6 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from wampgate.bridge.redis_url import RedisAddress
-
-
-class Received(Protocol):
-    """Takes the messages of a connection."""
-
-    def __call__(self, name: bytes, pattern: bool, channel: bytes, message: bytes) -> None:
-        """Take one message. Never raises.
-
-        Args:
-            name: the channel or pattern that was subscribed to.
-            pattern: whether it is a pattern.
-            channel: where the message was published.
-            message: the payload.
-        """
-
 
 MAX_UNREAD: Final = 64 << 20
 """How many bytes one reply may take before the connection is given up. Redis itself cuts
@@ -57,72 +37,123 @@ class RedisRefused(Exception):
     """Redis answered a command with an error. Its text holds no secret."""
 
 
-class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredisapi ships no types
-    """A subscriber's connection.
+class ConnectionEnded(Exception):
+    """The connection ended before Redis had answered. Its text says why, without secrets."""
+
+
+class RedisError(Exception):
+    """An error as Redis sent it. It may quote what was sent, secrets included: see :func:`hint_of`."""
+
+
+class _NotRedis(Exception):
+    """What came is not Redis' protocol."""
+
+
+@dataclass(slots=True)
+class Expected:
+    """A reply that Redis owes.
+
+    Attributes:
+        answer: fires with it.
+        word: what each of several replies begins with, if the command is answered so.
+        count: how many of those are still to come.
+    """
+
+    answer: Deferred[Any]
+    word: bytes = b""
+    count: int = 0
+
+
+class RedisConnection(Protocol):
+    """A connection to Redis. Replies come in the order of their commands; pushed messages come in between.
 
     Attributes:
         heard: whether anything has come since this was last set to False.
+        heard_at: when something came last, in seconds since 1970.
+        given_up: why the connection was given up; empty as long as it was not.
     """
 
-    def __init__(self, received: Received) -> None:
-        # No charset and no numbers: payloads stay the bytes that they are.
-        super().__init__(charset=None, convertNumbers=False)
-        self.heard = False
-        self._deliver = received
-        self._unconfirmed = 0
-        self._unread = 0
-        self._reason = ""
-        self._open = False
-        self._closed: list[Deferred[str]] = []
-        self._names: Sequence[str] = ()
+    # Twisted's own type knows its methods by zope.interface only.
+    transport: Any
 
-    async def subscribe(self, address: RedisAddress, channels: Sequence[str], patterns: Sequence[str]) -> None:
-        """Authenticate if the address says so, then subscribe; returns when Redis has confirmed all.
+    def __init__(self) -> None:
+        self.heard = False
+        self.heard_at = time()
+        self.given_up = ""
+        self._reader = hiredis.Reader(protocolError=_NotRedis, replyError=RedisError)
+        self._unread = 0
+        self._open = False
+        self._reason = ""
+        self._closed: list[Deferred[str]] = []
+        self._expected: deque[Expected] = deque()
+
+    async def authenticate(self, address: RedisAddress) -> None:
+        """Log in if the address says so.
 
         Raises:
             RedisRefused: Redis said no.
-            txredisapi.ConnectionError: the connection was lost meanwhile.
+            ConnectionEnded: the connection was lost meanwhile.
         """
-        self._names = (*channels, *patterns)
-        if address.password is not None:
-            await self._authenticate(address.username, address.password)
-        await self._confirmed("SUBSCRIBE", channels)
-        await self._confirmed("PSUBSCRIBE", patterns)
-
-    async def _authenticate(self, username: str | None, password: str) -> None:
+        if address.password is None:
+            return
+        user = () if address.username is None else (address.username,)
         try:
-            await self.auth(password, username)
-        except txredisapi.ResponseError as error:
+            await self.execute("AUTH", *user, address.password)
+        except RedisError as error:
             # A server that doesn't know AUTH quotes its arguments: repeat the code only.
-            code = str(error).partition(" ")[0]
-            hint = _AUTHENTICATION_HINT.get(code, "it accepts no AUTH as the URL has it")
+            hint = _AUTHENTICATION_HINT.get(code_of(error), "it accepts no AUTH as the URL has it")
             raise RedisRefused(f"authentication refused: {hint}") from None
 
-    async def _confirmed(self, command: str, names: Sequence[str]) -> None:
-        if not names:
-            return
-        self._unconfirmed = len(names)
+    async def greet(self) -> None:
+        """See that someone answers who lets us speak.
+
+        Raises:
+            RedisRefused: Redis wants a password.
+            ConnectionEnded: the connection was lost meanwhile.
+        """
         try:
-            await self.execute_command(command, *names)
-        except txredisapi.ResponseError as error:
-            code = str(error).partition(" ")[0]
-            if code == "NOPERM":
-                raise RedisRefused(
-                    f"{command} refused: grant the user what the rules read, as "
-                    f"ACL SETUSER <user> +subscribe +psubscribe +ping {' '.join('&' + name for name in self._names)}"
-                ) from None
-            raise RedisRefused(f"{command} refused: {_AUTHENTICATION_HINT.get(code, _shown(str(error)))}") from None
+            await self.execute("PING")
+        except RedisError as error:
+            # A user who may not ping is answered too.
+            if code_of(error) != "NOPERM":
+                raise RedisRefused(f"PING refused: {hint_of(error)}") from None
+
+    def execute(self, *words: str | bytes) -> Deferred[Any]:
+        """Send a command; fires with its reply, fails with :class:`RedisError` or :class:`ConnectionEnded`."""
+        return self._expect(Expected(Deferred()), words)
+
+    def _expect(self, expected: Expected, words: Sequence[str | bytes]) -> Deferred[Any]:
+        if self._open:
+            self._expected.append(expected)
+            self.send(encoded(words))
+        else:
+            expected.answer.errback(ConnectionEnded(self._reason or "there is no connection"))
+        return expected.answer
+
+    def send(self, commands: bytes) -> None:
+        """Send encoded commands whose replies :meth:`replied` takes; nothing happens once the connection is closed."""
+        if self._open:
+            self.transport.write(commands)
+
+    def replied(self, reply: Any) -> None:
+        """Take a reply or a pushed message: an answer to the oldest command, unless a subclass knows better."""
+        if not self._expected:
+            self.abort("it sent an answer to nothing: it does not speak as Redis does")
+        elif isinstance(reply, RedisError):
+            self._expected.popleft().answer.errback(reply)
+        else:
+            self._expected.popleft().answer.callback(reply)
 
     def ask(self) -> None:
         """Send PING: whatever comes next says that Redis is alive."""
         self.heard = False
         # The answer is seen by dataReceived; if it never comes, connectionLost says so.
-        self.ping().addErrback(lambda _: None)
+        self.execute("PING").addErrback(lambda _: None)
 
     def abort(self, reason: str) -> None:
         """End the connection at once, for this reason."""
         if self._open:
-            self._reason = self._reason or reason
+            self.given_up = self.given_up or reason
             self.transport.abortConnection()
 
     def closed(self) -> Deferred[str]:
@@ -135,48 +166,37 @@ class RedisConnection(txredisapi.RedisProtocol):  # type: ignore[misc]  # txredi
         return closed
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
-        """See twisted.internet.protocol. txredisapi's would authenticate here, and log what it is told."""
+        """See twisted.internet.protocol."""
         self._open = True
 
-    def dataReceived(self, data: bytes, unpause: bool = False) -> None:  # noqa: N802 - Twisted's name
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """See twisted.internet.protocol."""
         self.heard = True
+        self.heard_at = time()
         self._unread += len(data)
+        reader = self._reader
         try:
-            super().dataReceived(data, unpause)
-        except txredisapi.InvalidData:
+            reader.feed(data)
+            # Once the connection is given up, what was in the same read comes to nobody.
+            while not self.given_up and (reply := reader.gets()) is not False:
+                self._unread = 0
+                self.replied(reply)
+        except _NotRedis:
             self.abort("what answers there does not speak as Redis does; is it another port, or one with TLS?")
         if self._unread > MAX_UNREAD:
             self.abort(f"it sent a message of more than {MAX_UNREAD >> 20} MiB")
 
-    def replyReceived(self, reply: Any) -> None:  # noqa: N802 - txredisapi's name
-        """See txredisapi: a message, a confirmation, or the answer to a command."""
-        self._unread = 0
-        match reply:
-            case [b"message", channel, message]:
-                self._message(channel, False, channel, message)
-            case [b"pmessage", pattern, channel, message]:
-                self._message(pattern, True, channel, message)
-            case [b"subscribe" | b"psubscribe", *_]:
-                self._unconfirmed -= 1
-                if not self._unconfirmed:
-                    self.replyQueue.put(reply)
-            case _:
-                self.replyQueue.put(reply)
-
-    def _message(self, name: bytes, pattern: bool, channel: bytes, message: bytes) -> None:
-        # Once the connection is given up, what was in the same read comes to nobody.
-        if not self._reason:
-            self._deliver(name, pattern, channel, message)
-
-    def connectionLost(self, why: Failure) -> None:  # noqa: N802 - Twisted's name
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """See twisted.internet.protocol."""
         self._open = False
-        self._reason = self._reason or _reason(why)
-        super().connectionLost(why)
+        self._reason = self.given_up or _reason(reason)
+        self.given_up = self._reason
         closed, self._closed = self._closed, []
-        for waiting in closed:
-            waiting.callback(self._reason)
+        unanswered, self._expected = self._expected, deque()
+        for expected in unanswered:
+            expected.answer.errback(ConnectionEnded(self._reason))
+        for listener in closed:
+            listener.callback(self._reason)
 
 
 class OneConnection(Factory):
@@ -192,14 +212,32 @@ class OneConnection(Factory):
         return self._connection
 
 
+def encoded(words: Sequence[str | bytes]) -> bytes:
+    """A command as Redis reads it: an array of byte strings."""
+    # Any: hiredis' type says that a command is one word.
+    pack: Any = hiredis.pack_command
+    packed: bytes = pack(tuple(words))
+    return packed
+
+
+def code_of(error: RedisError) -> str:
+    """The first word of an error, which names its kind."""
+    return str(error).partition(" ")[0]
+
+
+def hint_of(error: RedisError) -> str:
+    """What an error means, safe for a log line; not for commands that hold secrets."""
+    return _AUTHENTICATION_HINT.get(code_of(error), shown(str(error)))
+
+
+def shown(text: str) -> str:
+    """What a server said, safe for a log line."""
+    return repr(text[:200])[1:-1]
+
+
 def _reason(why: Failure) -> str:
     """Why a connection ended, in one sentence without secrets."""
     error = why.value
     if isinstance(error, ConnectionDone):
         return "it closed the connection"
-    return why_tls_failed(error) or _shown(why.getErrorMessage())
-
-
-def _shown(text: str) -> str:
-    """What a server said, safe for a log line."""
-    return repr(text[:200])[1:-1]
+    return why_tls_failed(error) or shown(why.getErrorMessage())

@@ -1,68 +1,54 @@
-"""Keeps a subscriber's connection to one Redis: watches it, and makes it again when it is lost.
+"""Reads from one Redis by pub/sub what is wanted, as long as there is one.
 
-Redis may be absent, restart, freeze, or vanish without closing anything. Each
-time the source comes back by itself, within 2 s of Redis. What is published
-meanwhile is lost, as is the way of Redis pub/sub; ``ready`` tells when.
+What is published while there is no connection is lost, as is the way of Redis
+pub/sub; ``ready`` tells when, and ``interrupted`` afterwards.
 """
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from time import time
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred, ensureDeferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from wampgate.bridge.redis_connection import OneConnection, RedisConnection, RedisRefused
-from wampgate.tls import ClientTls
+from wampgate.bridge.redis_link import RedisLink
+from wampgate.bridge.redis_subscriber import RedisSubscriber
+from wampgate.bridge.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
 
-    from twisted.internet.base import ReactorBase
-    from twisted.internet.protocol import Factory
+    from twisted.internet.base import DelayedCall, ReactorBase
 
-    from wampgate.bridge.redis_connection import Received
+    from wampgate.bridge.outcomes import Outcomes
     from wampgate.bridge.redis_url import RedisAddress
-    from wampgate.bridge.rules import RedisSubscription
+    from wampgate.bridge.rules import Rule, SubscriptionKind
+    from wampgate.core.interfaces import InterestWatcher
     from wampgate.tls import TrustRoot
-
-
-class Endpoint(Protocol):
-    """Where to connect to; Twisted's endpoints say it with zope.interface, which says nothing to a type checker."""
-
-    def connect(self, factory: Factory, /) -> Deferred[Any]:
-        """Connect a protocol of the factory's; fires with it."""
-
-
-HANDSHAKE_SECONDS: Final = 2.0
-"""How long connecting may take, and then TLS, authentication and subscribing together."""
-
-FIRST_DELAY: Final = 0.1
-MAX_DELAY: Final = 1.0
-"""The longest pause between two attempts, in seconds; half of what may pass until it is back."""
 
 log = Logger()
 
 
 class RedisSource:
-    """Messages from one Redis, as long as there is one.
+    """Messages from one Redis.
 
     Args:
         reactor: Twisted's.
         name: the bridge's, for the log.
         address: where Redis is.
-        subscriptions: what to read; subscribed to anew on each connection.
-        received: takes each message; never raises.
+        rules: what to read.
+        everything: whether all of it is read; else only what :attr:`interest` is told of.
+        outcomes: takes each message.
+        interrupted: told that messages may have been lost, and since when (in seconds since 1970), once
+            the source reads again.
         trust_root: whose certificates to trust, for ``rediss``.
         ping_seconds: how often to ask whether Redis is alive; it has as long to answer.
-        counters: ``connected``, ``connection_lost`` and ``connect_failed`` are counted here.
+        counters: what happens to the connection is counted here.
 
-    Attributes:
-        ready: whether all is subscribed to, now.
+    Raises:
+        ValueError: the address can't be connected to with TLS.
     """
 
     def __init__(
@@ -70,179 +56,136 @@ class RedisSource:
         reactor: ReactorBase,
         name: str,
         address: RedisAddress,
-        subscriptions: Sequence[RedisSubscription],
-        received: Received,
+        rules: Sequence[Rule],
         *,
+        everything: bool,
+        outcomes: Outcomes,
+        interrupted: Callable[[float], None],
         trust_root: TrustRoot,
         ping_seconds: float,
         counters: Counter[str],
     ) -> None:
-        self.ready = False
         self._reactor = reactor
-        # The same, for those who ask for an IReactorTime: it is one by zope.interface only.
-        self._clock: Any = reactor
         self._name = name
-        self._address = address
-        self._channels = [name for name, pattern in subscriptions if not pattern]
-        self._patterns = [name for name, pattern in subscriptions if pattern]
-        self._received = received
-        self._endpoint = _endpoint(reactor, address, trust_root)
-        self._ping_seconds = ping_seconds
+        self._rules = rules
+        self._outcomes = outcomes
+        self._interrupted = interrupted
         self._counters = counters
-        self._complaints: set[str] = set()
-        self._stopping = False
-        self._interrupt: Callable[[], None] | None = None
-        self._running: Deferred[None] | None = None
+        self._link = RedisLink(
+            reactor,
+            name,
+            address,
+            self,
+            what="reading from",
+            loss="What is published there meanwhile is lost",
+            trust_root=trust_root,
+            ping_seconds=ping_seconds,
+            counters=counters,
+        )
+        self._connection: RedisSubscriber | None = None
+        self._heard_at = time()
+        self._timer: DelayedCall | None = None
+        self._wanted = Wanted(
+            rules, everything=everything, now=reactor.seconds, changed=self._changed, unreadable=self._unreadable
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether what was wanted when the connection came is read, now."""
+        return self._link.ready
+
+    @property
+    def interest(self) -> InterestWatcher:
+        """Is to be told what is subscribed to here."""
+        return self._wanted
 
     def start(self) -> None:
-        """Begin to connect. Does nothing if that was done."""
-        if self._running is None:
-            self._stopping = False
-            self._running = ensureDeferred(self._run())
+        """Begin to read. Does nothing if that was done."""
+        self._heard_at = time()
+        self._link.start()
 
     def stop(self) -> Deferred[None]:
-        """Close the connection and make no other; fires when all is at rest."""
-        if self._running is None:
-            return succeed(None)
-        running, self._running = self._running, None
-        self._stopping = True
-        if self._interrupt is not None:
-            self._interrupt()
-        return running
+        """Read no more; fires when all is at rest."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return self._link.stop()
 
-    async def _run(self) -> None:
-        failures = 0
-        while not self._stopping:
-            if await self._read():
-                failures = 0
-            else:
-                failures += 1
-                self._counters["connect_failed"] += 1
-            if not self._stopping:
-                await self._pause(delay_after(failures))
+    # --- the connection's user ---
 
-    async def _pause(self, seconds: float) -> None:
-        pause: Deferred[object] = deferLater(self._clock, seconds)
-        # The pause is cancelled by stop() alone, and then it has simply ended.
-        pause.addErrback(lambda _: None)
-        self._interrupt = pause.cancel
-        await pause
+    def connection(self) -> RedisSubscriber:
+        """See :meth:`wampgate.bridge.redis_link.User.connection`."""
+        granted = {f"&{name}" for rule in self._rules for name, _ in rule.subscriptions()}
+        return RedisSubscriber(self._received, self._wanted.confirmed, sorted(granted))
 
-    async def _read(self) -> bool:
-        """One connection from its beginning to its end; whether it was ever ready."""
-        connection = RedisConnection(self._received)
-        if not await self._connected(connection) or not await self._subscribed(connection):
-            return False
-        self._set_ready()
-        watch = LoopingCall(self._watch, connection)
-        watch.clock = self._clock
-        watch.start(self._ping_seconds).addErrback(self._watch_failed, connection)
-        reason = await connection.closed()
-        if watch.running:
-            watch.stop()
-        self._set_lost(reason)
-        return True
+    async def prepare(self, connection: RedisSubscriber) -> None:
+        """See :meth:`wampgate.bridge.redis_link.User.prepare`."""
+        subscriptions = self._wanted.subscriptions()
+        if subscriptions:
+            await connection.subscribe(subscriptions)
+        else:
+            await connection.greet()
 
-    async def _connected(self, connection: RedisConnection) -> bool:
-        connecting = self._endpoint.connect(OneConnection(connection))
-        connecting.addTimeout(HANDSHAKE_SECONDS, self._clock)
-        self._interrupt = connecting.cancel
+    def came(self, connection: RedisSubscriber) -> None:
+        """See :meth:`wampgate.bridge.redis_link.User.came`."""
+        self._connection = connection
+        self._changed()
+        self._interrupted(self._heard_at)
+
+    def went(self, connection: RedisSubscriber) -> None:
+        """See :meth:`wampgate.bridge.redis_link.User.went`."""
+        self._connection = None
+        self._heard_at = connection.heard_at
+
+    # --- what is wanted ---
+
+    def _unreadable(self, rule: Rule, pattern: str) -> None:
+        self._counters["unreadable_pattern"] += 1
+        if self._counters["unreadable_pattern"] == 1:
+            log.warn(
+                "bridge {name}: {rule}: someone subscribes to the pattern {pattern!r}. Sharded channels have no "
+                "patterns: of this rule, only those of topics that are subscribed to exactly are read.",
+                name=self._name,
+                rule=rule.label,
+                pattern=pattern,
+            )
+
+    def _changed(self) -> None:
+        # Those who subscribe in one turn are read for by one command.
+        self._wake(0.0)
+
+    def _wake(self, seconds: float) -> None:
+        if self._connection is None:
+            return
+        due = self._reactor.seconds() + seconds
+        if self._timer is not None:
+            if self._timer.getTime() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._reactor.callLater(seconds, self._follow)
+
+    def _follow(self) -> None:
+        """Bring Redis' subscriptions in line with what is wanted."""
+        self._timer = None
+        connection = self._connection
+        if connection is None:
+            return
+        added, removed = self._wanted.take_changes()
+        if added:
+            ensureDeferred(self._sent(connection, connection.subscribe(added)))
+        if removed:
+            ensureDeferred(self._sent(connection, connection.unsubscribe(removed)))
+        expiry = self._wanted.next_expiry()
+        if expiry is not None:
+            self._wake(max(0.0, expiry - self._reactor.seconds()))
+
+    async def _sent(self, connection: RedisSubscriber, answered: object) -> None:
         try:
-            await connecting
-        except Exception as error:  # noqa: BLE001 - whatever hinders a connection, the answer is to try again
-            self._complain(str(error) or type(error).__name__)
-            return False
-        self._interrupt = lambda: connection.abort("the bridge stops")
-        if self._stopping:
-            self._interrupt()
-        return True
-
-    async def _subscribed(self, connection: RedisConnection) -> bool:
-        deadline = self._reactor.callLater(
-            HANDSHAKE_SECONDS, connection.abort, f"no answer to the first commands within {HANDSHAKE_SECONDS:.0f} s"
-        )
-        try:
-            await connection.subscribe(self._address, self._channels, self._patterns)
-        except RedisRefused as error:
-            connection.abort(str(error))
-        except Exception as error:  # noqa: BLE001 - as above
+            await answered  # type: ignore[misc]  # a coroutine
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is read is no longer what is wanted
             connection.abort(str(error) or type(error).__name__)
-        else:
-            return True
-        finally:
-            if deadline.active():
-                deadline.cancel()
-        self._complain(await connection.closed())
-        return False
 
-    def _watch(self, connection: RedisConnection) -> None:
-        if connection.heard:
-            connection.ask()
-        else:
-            # If it was this process that stood still, the answer waits in the
-            # socket: let the reactor read before judging.
-            self._reactor.callLater(0, self._give_up, connection)
-
-    def _give_up(self, connection: RedisConnection) -> None:
-        if not connection.heard:
-            self._counters["ping_timeout"] += 1
-            connection.abort(f"it has not answered a PING for {self._ping_seconds:g} s")
-
-    def _watch_failed(self, failure: object, connection: RedisConnection) -> None:
-        log.error("bridge {name}: watching Redis failed: {failure}", name=self._name, failure=failure)
-        connection.abort("it can't be watched")
-
-    def _set_ready(self) -> None:
-        self.ready = True
-        self._complaints.clear()
-        self._counters["connected"] += 1
-        log.info(
-            "bridge {name}: reading from {redis}: {count} channels and patterns",
-            name=self._name,
-            redis=str(self._address),
-            count=len(self._channels) + len(self._patterns),
-        )
-
-    def _set_lost(self, reason: str) -> None:
-        self.ready = False
-        if self._stopping:
-            return
-        self._counters["connection_lost"] += 1
-        log.warn(
-            "bridge {name}: lost {redis}: {reason}. What is published there meanwhile is lost; trying to come back.",
-            name=self._name,
-            redis=str(self._address),
-            reason=reason,
-        )
-
-    def _complain(self, reason: str) -> None:
-        """Say why there is no connection: each reason once, until there was one again."""
-        if self._stopping or reason in self._complaints:
-            return
-        self._complaints.add(reason)
-        log.warn(
-            "bridge {name}: no connection to {redis}: {reason}. The router goes on without it; trying again quietly.",
-            name=self._name,
-            redis=str(self._address),
-            reason=reason,
-        )
-
-
-def delay_after(failures: int) -> float:
-    """Seconds until the next attempt, after so many failed ones in a row: doubled each time, up to 1 s, and spread."""
-    longest: float = min(MAX_DELAY, FIRST_DELAY * 2 ** min(failures, 10))
-    spread = random.uniform(0.5, 1.0)  # noqa: S311 - spreads attempts, hides nothing
-    return longest * spread
-
-
-def _endpoint(reactor: ReactorBase, address: RedisAddress, trust_root: TrustRoot) -> Endpoint:
-    # Any: Twisted's endpoints are such by zope.interface only.
-    endpoint: Any = HostnameEndpoint(reactor, address.host, address.port, timeout=HANDSHAKE_SECONDS)
-    if not address.tls:
-        return endpoint  # type: ignore[no-any-return]  # as above
-    try:
-        options: Any = ClientTls(address.host, trust_root)
-    except ValueError as error:
-        raise ValueError(f"{address}: {error}") from None
-    wrapped: Any = wrapClientTLS(options, endpoint)
-    return wrapped  # type: ignore[no-any-return]  # as above
+    def _received(self, kind: SubscriptionKind, name: bytes, channel: bytes, message: bytes) -> None:
+        self._counters["received"] += 1
+        for rule in self._wanted.rules_for(kind, name):
+            self._outcomes.take(rule, channel, message)

@@ -25,6 +25,7 @@ class RedisAddress:
         tls: whether the connection is encrypted (``rediss``).
         username: the ACL user; None for the default one.
         password: None if there is none to show.
+        database: the number of the database: where streams are. Publishing and subscribing know none.
     """
 
     host: str
@@ -32,6 +33,7 @@ class RedisAddress:
     tls: bool = False
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    database: int = 0
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -41,8 +43,7 @@ class RedisAddress:
 def parse_redis_url(url: str) -> RedisAddress:
     """The parts of a Redis URL; user and password are percent-decoded.
 
-    A database number may follow, as in ``redis://host/0``; it is checked and then
-    left aside, for publishing and subscribing know no databases.
+    A database number may follow, as in ``redis://host/1``.
 
     Raises:
         InvalidRedisUrl: something is wrong with it.
@@ -61,15 +62,18 @@ def parse_redis_url(url: str) -> RedisAddress:
         raise InvalidRedisUrl(f"the Redis URL lacks a host or has port 0; {_FORM}")
     if parts.query or parts.fragment:
         raise InvalidRedisUrl(f"the Redis URL has a '?' or '#', percent-encode it in a password; {_FORM}")
-    _check_database(parts.path)
+    database = _database(parts.path)
     username, password = _credentials(parts)
-    return RedisAddress(parts.hostname, port or _DEFAULT_PORT, parts.scheme == "rediss", username, password)
+    return RedisAddress(parts.hostname, port or _DEFAULT_PORT, parts.scheme == "rediss", username, password, database)
 
 
-def _check_database(path: str) -> None:
+def _database(path: str) -> int:
     number = path.removeprefix("/")
-    if number and not (number.isascii() and number.isdigit() and int(number[:11]) <= _LAST_DATABASE):
-        raise InvalidRedisUrl("the Redis URL's path is no database number; leave it out, subscribing needs none")
+    if not number:
+        return 0
+    if not (number.isascii() and number.isdigit() and int(number[:11]) <= _LAST_DATABASE):
+        raise InvalidRedisUrl("the Redis URL's path is no database number; leave it out, or write redis://host/1")
+    return int(number)
 
 
 def _credentials(parts: SplitResult) -> tuple[str | None, str | None]:

@@ -12,12 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from wampgate.core.uri import is_reserved, is_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wampgate.wire.messages import Match
+
+EVENT: Final = "event"
+"""The variable that stands for an event's name, where a rule puts it into the topic."""
 
 MAX_TEXT: Final = 1024
 """The longest channel or room that is looked at, in characters."""
@@ -40,6 +45,27 @@ class TopicPattern(NamedTuple):
 
     uri: str
     match: Match
+
+
+class Source(Protocol):
+    """What a topic's variables get their values from: a channel's, a room's or a stream field's texts."""
+
+    @property
+    def text(self) -> str:
+        """How it was written."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Its variables."""
+
+    def match(self, text: str) -> Variables | None:
+        """What the variables stand for in a text; None if the text isn't one of these."""
+
+    def fill(self, variables: Variables) -> str:
+        """The text with these values."""
+
+    def glob(self) -> str:
+        """A Redis pattern that matches every such text (and others besides)."""
 
 
 class _Variable(str):
@@ -97,34 +123,74 @@ class TopicTemplate:
 
     Args:
         text: the template.
-        source: where its variables get their values: a channel's or room's template.
+        source: where its variables get their values: a channel's or room's template;
+            None if there is no such place.
+        event: whether the variable ``{event}`` stands in it for the event's name.
 
     Raises:
         InvalidRule: the text is no such template, begins with a variable, lies in
-            reserved space, or has a variable that ``source`` lacks.
+            reserved space, has a variable that ``source`` lacks, or lacks ``{event}``.
     """
 
-    __slots__ = ("_prefix", "_template")
+    __slots__ = ("_event", "_prefix", "_source", "_template")
 
-    def __init__(self, text: str, source: Template) -> None:
+    def __init__(self, text: str, source: Source | None, *, event: bool = False) -> None:
         template = Template(text)
         self._template = template
+        self._source = source
+        self._event = event
         self._prefix = template.prefix()
+        names = () if source is None else source.names
+        if event and (EVENT not in template.names or EVENT in names):
+            raise InvalidRule(
+                f"topic {text!r}: the event's name goes into the topic, so {{event}} stands there and nowhere else"
+            )
         for name in template.names:
-            if name not in source.names:
+            if name not in names and not (event and name == EVENT):
                 raise InvalidRule(
-                    f"topic {text!r}: {{{name}}} gets its value from nowhere: it does not stand in {source.text!r}"
+                    f"topic {text!r}: {{{name}}} gets its value from nowhere: it does not stand in "
+                    + ("anything" if source is None else repr(source.text))
                 )
         _refuse_topic(text)
 
     def pattern(self) -> TopicPattern:
-        """What this template can become: ``("organization.", "prefix")`` or one exact URI."""
-        return TopicPattern(self._prefix, "prefix" if self._template.names else "exact")
+        """What this template can become: ``("organization.", "wildcard")`` or one exact URI."""
+        empty = dict.fromkeys(self._template.names, "")
+        return TopicPattern(self._template.fill(empty), "wildcard" if empty else "exact")
 
     def topic(self, variables: Variables) -> str | None:
         """The URI with its variables replaced; None if the result is no URI below the fixed prefix."""
         topic = self._template.fill(variables)
         return topic if topic.startswith(self._prefix) and is_uri(topic) else None
+
+    def family(self, variables: Variables) -> TopicPattern | None:
+        """The topics of all events for these values: one URI, or a pattern where ``{event}`` may be anything."""
+        if not self._event:
+            topic = self.topic(variables)
+            return None if topic is None else TopicPattern(topic, "exact")
+        if self.topic({**variables, EVENT: "x"}) is None:
+            return None
+        pattern = self._template.fill({**variables, EVENT: ""})
+        return TopicPattern(pattern, "prefix" if pattern.endswith(".") else "wildcard")
+
+    def makes(self, topic: str) -> bool:
+        """Whether a topic is one that this template can become."""
+        return self._template.match(topic) is not None
+
+    @property
+    def invertible(self) -> bool:
+        """Whether each topic is led to by one text of the source at most."""
+        return self._source is not None and set(self._source.names) <= set(self._template.names)
+
+    def source_of(self, topic: str) -> str | None:
+        """The source's text that leads to a topic, if this is :attr:`invertible`; None if no text does."""
+        variables = self._template.match(topic)
+        source = self._source
+        if variables is None or source is None:
+            return None
+        text = source.fill(variables)
+        own = {name: variables[name] for name in source.names}
+        return text if source.match(text) == own else None
 
 
 def escape_glob(text: str) -> str:

@@ -2,56 +2,74 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wampgate.authorization.rules import Rule
-from wampgate.bridge.dialects.plain import PlainRule
-from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
+from wampgate.bridge.interruptions import Interruptions
+from wampgate.bridge.out import OutRule
 from wampgate.bridge.redis_bridge import RedisBridge
-from wampgate.config import bridges
 from wampgate.core.interfaces import Principal
-from wampgate.core.local import LocalPublisher
+from wampgate.core.kills import Kills
+from wampgate.core.local import LocalPublisher, local_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from wampgate.bridge import rules as bridge_rules
+    from wampgate.config import bridges
+    from wampgate.config.streams import RedisStreamsBridge
     from wampgate.core.realm import Realm
 
 
-def bridge_rule_of(rule: bridges.PlainRule | bridges.SocketIoEmitterRule) -> PlainRule | SocketIoEmitterRule:
-    """The dialect's own rule."""
-    if isinstance(rule, bridges.PlainRule):
-        return PlainRule(channel=rule.channel, topic=rule.topic, format=rule.format)
-    return SocketIoEmitterRule(key=rule.key, namespace=rule.namespace, room=rule.room, topic=rule.topic)
+AnyBridge = TypeVar("AnyBridge", bound="bridges.RedisBridge | RedisStreamsBridge")
 
 
 def bridge_of(
-    reactor: Any, bridge: bridges.RedisBridge, rules: Sequence[PlainRule | SocketIoEmitterRule], realm: Realm
+    reactor: Any, bridge: bridges.RedisBridge, rules: Sequence[bridge_rules.Rule], realm: Realm
 ) -> RedisBridge:
-    """A bridge that publishes under a principal of its own."""
-    return RedisBridge(
+    """A bridge that publishes, and listens, under a principal of its own."""
+    out = [out_rule_of(rule) for rule in bridge.out]
+    topics = dict.fromkeys(pattern for rule in rules for pattern in rule.topics())
+    made = RedisBridge(
         reactor,
         bridge.name,
         bridge.url.reveal(),
         rules,
-        LocalPublisher(realm, _bridge_principal(bridge)),
+        LocalPublisher(realm, bridge_principal(bridge)),
+        sessions=Kills(realm),
+        out=out,
+        subscribe=bridge.subscribe,
+        interrupted=Interruptions(realm, topics, lambda function: reactor.callLater(0, function)).tell,
         ca_file=None if bridge.ca_file is None else str(bridge.ca_file),
         ping_seconds=bridge.ping_seconds,
     )
+    if bridge.subscribe == "wanted":
+        realm.broker.watch(made.interest)
+    if made.outlet is not None:
+        listener = local_session(realm, bridge_principal(bridge), lambda _message, _payload: None)
+        for uri, match in dict.fromkeys(rule.pattern() for rule in out):
+            realm.broker.lead_out(listener, uri, match, made.outlet)
+    return made
 
 
-def _bridge_principal(bridge: bridges.RedisBridge) -> Principal:
+def out_rule_of(rule: bridges.OutRule) -> OutRule:
+    """What leaves, of its section."""
+    return OutRule(rule.topic, rule.channel, below=rule.below, format=rule.format, sharded=rule.sharded)
+
+
+def bridge_principal(bridge: bridges.RedisBridge | RedisStreamsBridge) -> Principal:
+    """Whom a bridge acts for: nobody else."""
     # No client can have this role: router.json takes none below wampgate.
     role = f"wampgate.bridge.{bridge.name}"
     return Principal(role, role, "bridge", "router")
 
 
 def bridge_grants(
-    rules_by_bridge: Mapping[bridges.RedisBridge, Iterable[PlainRule | SocketIoEmitterRule]],
+    rules_by_bridge: Mapping[AnyBridge, Iterable[bridge_rules.Publishing]],
 ) -> Iterator[Rule]:
     """What lets each bridge publish on its own rules' topics, and nowhere else."""
     for bridge, rules in rules_by_bridge.items():
-        role = _bridge_principal(bridge).authrole
+        role = bridge_principal(bridge).authrole
         for rule in rules:
             for topic, match in rule.topics():
                 yield Rule(

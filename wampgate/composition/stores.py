@@ -20,16 +20,19 @@ def store_of(reactor: Any, store: PostgresStore | SqliteStore) -> Store:
     if isinstance(store, PostgresStore):
         from wampgate.stores.postgres import PostgresTokenStore  # noqa: PLC0415
 
-        token_query, token_hash = presets.resolve(store.preset, store.token_query, store.token_hash)
+        tokens = presets.resolve(store.preset, store.token_query, store.token_hash)
         return PostgresTokenStore(
             reactor,
             dsn=store.dsn.reveal(),
             listen_dsn=None if store.listen_dsn is None else store.listen_dsn.reveal(),
             pool_size=store.pool_size,
             timeout=store.timeout_seconds,
-            token_query=token_query,
+            token_query=tokens.one,
+            many_tokens_query=tokens.many,
+            token_tables=tokens.tables,
+            token_cache_seconds=store.token_cache_seconds,
             membership_query=store.membership_query,
-            token_hash=token_hash,
+            token_hash=tokens.token_hash,
             timezone=store.timezone,
             allow_null_expires=store.allow_null_expires,
         )

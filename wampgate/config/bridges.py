@@ -4,66 +4,77 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta
 
+from wampgate.config.dialects import BridgeRule, BridgeRules, PlainRule, SocketIoAdapterRule
+from wampgate.config.outbox import PostgresOutbox
 from wampgate.config.section import Check, Section, Unique
-from wampgate.config.templates import missing_variables
+from wampgate.config.streams import RedisStreamsBridge
+from wampgate.config.templates import variables
 from wampgate.config.values import (
     BridgeName,
+    BridgeSubscribe,
     CaFile,
-    PayloadFormat,
+    OutFormat,
     RedisUrl,
-    SocketIoKey,
-    SocketIoNamespace,
     SourceTemplate,
     StoreSeconds,
     TopicTemplate,
 )
 
 
-def _same_variables(other: str) -> Check:
-    return Check("topic", (other, "topic"), f"the variables of {other} and no others", missing_variables)
+def _strange_variables(topic: str, channel: str) -> str | None:
+    """The channel's variables that nothing gives a value; None if there are none."""
+    known = {*(variables(topic) or ()), "topic"}
+    return ", ".join(f"{{{name}}}" for name in variables(channel) or () if name not in known) or None
 
 
-class PlainRule(Section, frozen=True, kw_only=True, tag_field="dialect", tag="plain"):
-    """Each message of a channel is an event.
+class OutRule(Section, frozen=True, kw_only=True):
+    """What is published on some topics goes out to Redis.
 
     Attributes:
-        channel: which channels; ``{variables}`` stand for one URI component.
-        topic: the topic of what comes there.
-        format: how a message's bytes are read.
+        topic: which topics; ``{variables}`` stand for one URI component.
+        below: whether all topics below them are meant too.
+        channel: the channel, with the topic's variables, and ``{topic}`` for all of it.
+        format: ``envelope`` tells topic and publication beside the payload.
+        sharded: whether to use sharded pub/sub (Redis 7).
     """
 
-    checks: ClassVar[tuple[Check, ...]] = (_same_variables("channel"),)
+    checks: ClassVar[tuple[Check, ...]] = (
+        Check(
+            "topic",
+            ("topic",),
+            "another name than {topic}, which is the whole topic",
+            lambda topic: "{topic}" if "topic" in (variables(topic) or ()) else None,
+        ),
+        Check("channel", ("topic", "channel"), "no variables but the topic's and {topic}", _strange_variables),
+    )
 
+    topic: TopicTemplate
+    below: bool = False
     channel: SourceTemplate
-    topic: TopicTemplate
-    format: PayloadFormat = "json"
+    format: OutFormat = "envelope"
+    sharded: bool = False
 
 
-class SocketIoEmitterRule(Section, frozen=True, kw_only=True, tag_field="dialect", tag="socketio-emitter"):
-    """What socket.io's emitters (PHP, Node) send to a room is an event.
-
-    Attributes:
-        key: the emitter's key prefix.
-        namespace: the socket.io namespace; others are ignored.
-        room: which rooms; ``{variables}`` stand for one URI component.
-        topic: the topic of what is sent there.
-    """
-
-    checks: ClassVar[tuple[Check, ...]] = (_same_variables("room"),)
-
-    key: SocketIoKey = "socket.io"
-    namespace: SocketIoNamespace = "/"
-    room: SourceTemplate
-    topic: TopicTemplate
+def _unreadable(subscribe: str, rules: tuple[BridgeRule, ...]) -> str | None:
+    """What would never be read, if all is to be read; None if there is no such rule."""
+    if subscribe == "wanted":
+        return None
+    templates = [
+        rule.channel if isinstance(rule, PlainRule) else rule.room
+        for rule in rules
+        if isinstance(rule, PlainRule | SocketIoAdapterRule) and rule.sharded
+    ]
+    unread = next((template for template in templates if variables(template)), None)
+    return None if unread is None else f'"all" with the sharded {unread}'
 
 
-BridgeRules: TypeAlias = Annotated[
-    tuple[PlainRule | SocketIoEmitterRule, ...], Meta(min_length=1, description="a list of at least one bridge rule")
+OutRules: TypeAlias = Annotated[
+    tuple[OutRule, ...], Meta(description="a list of out rules", extra={"unique": Unique(("topic", "channel"))})
 ]
 
 
 class RedisBridge(Section, frozen=True, kw_only=True, tag_field="type", tag="redis"):
-    """Events from Redis pub/sub.
+    """Events from Redis pub/sub, and out to it.
 
     Attributes:
         name: for logs and metrics.
@@ -72,7 +83,10 @@ class RedisBridge(Section, frozen=True, kw_only=True, tag_field="type", tag="red
             relative to router.json's folder; null for the system's.
         ping_seconds: a Redis that leaves a ping unanswered for as long is given
             up and connected to anew.
+        subscribe: ``all`` reads all channels of the rules; ``wanted`` only those
+            of topics that someone subscribes to.
         rules: which channels become which topics.
+        out: what is sent to Redis.
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
@@ -82,13 +96,25 @@ class RedisBridge(Section, frozen=True, kw_only=True, tag_field="type", tag="red
             "a rediss:// url beside it, or null",
             lambda ca_file, url: None if ca_file is None or url.reveal().startswith("rediss:") else "a url without TLS",
         ),
+        Check("rules", ("rules", "out"), "a rule, or one in out", lambda rules, out: None if rules or out else "none"),
+        Check(
+            "subscribe",
+            ("subscribe", "rules"),
+            '"wanted" with a sharded rule that has variables, for sharded channels have no patterns',
+            _unreadable,
+        ),
     )
 
     name: BridgeName = "redis"
     url: RedisUrl
     ca_file: CaFile | None = None
     ping_seconds: StoreSeconds = 2.0
-    rules: BridgeRules
+    subscribe: BridgeSubscribe = "all"
+    rules: BridgeRules = ()
+    out: OutRules = ()
 
 
-Bridges = Annotated[tuple[RedisBridge, ...], Meta(description="a list of bridges", extra={"unique": Unique(("name",))})]
+Bridges = Annotated[
+    tuple[RedisBridge | RedisStreamsBridge | PostgresOutbox, ...],
+    Meta(description="a list of bridges", extra={"unique": Unique(("name",))}),
+]

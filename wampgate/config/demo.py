@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wampgate.config.bridges import PlainRule, RedisBridge, SocketIoEmitterRule
+from wampgate.config.bridges import RedisBridge
+from wampgate.config.dialects import PlainRule, SocketIoEmitterRule
 from wampgate.config.model import (
     Authentication,
     Authorization,
@@ -52,7 +53,8 @@ def demo_configuration(
         ),
         bridges=() if redis_url is None else (_bridge(redis_url),),
     )
-    return Configuration(listen=(Listen(endpoint=f"tcp:{port}:interface=127.0.0.1"),), realms=(realm,))
+    listen = Listen(endpoint=f"tcp:{port}:interface=127.0.0.1", serves=("wamp", "page", "backend"))
+    return Configuration(listen=(listen,), realms=(realm,))
 
 
 def _bridge(url: str) -> RedisBridge:

@@ -1,9 +1,13 @@
 """The limits in router.json: how much one client may use, and all together."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from wampgate.config.section import Check, Section
 from wampgate.config.values import Count, CountOrNone, MessageBytes, QueueBytes, Rate, Seconds
+
+PrefixBits = Annotated[int, Meta(ge=16, le=128, description="a number of bits from 16 to 128")]
 
 
 class Limits(Section, frozen=True, kw_only=True):
@@ -13,6 +17,7 @@ class Limits(Section, frozen=True, kw_only=True):
         message_bytes: the longest message, in bytes, after reassembly and inflation.
         connections: open connections in all.
         connections_per_address: open connections from one address; 0 for no limit.
+        ipv6_prefix_bits: how much of an IPv6 address counts as one address, here and in all limits per address.
         unauthenticated_connections: connections that have not joined yet.
         header_seconds: for the whole HTTP header, from the connection's first moment.
         hello_seconds: from the WebSocket's opening to HELLO.
@@ -41,6 +46,9 @@ class Limits(Section, frozen=True, kw_only=True):
         ping_seconds: between the pings on a connection; one that was silent since the last ping is dropped.
         failed_logins_per_address_per_minute: tokens that were not accepted.
         failed_logins_per_minute: the same of all addresses; beyond it, each has only one. 0 for no limit.
+        http_body_bytes: the longest body of a backend's HTTP request.
+        batch_publications: publications in one request to ``/publish/batch``.
+        idempotency_keys: answers that are kept for repeats, of one authid in one realm.
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
@@ -55,6 +63,7 @@ class Limits(Section, frozen=True, kw_only=True):
     message_bytes: MessageBytes = 2**20
     connections: Count = 20_000
     connections_per_address: CountOrNone = 1_000
+    ipv6_prefix_bits: PrefixBits = 64
     unauthenticated_connections: Count = 2_000
     header_seconds: Seconds = 5.0
     hello_seconds: Seconds = 5.0
@@ -81,3 +90,6 @@ class Limits(Section, frozen=True, kw_only=True):
     ping_seconds: Seconds = 30.0
     failed_logins_per_address_per_minute: Count = 50
     failed_logins_per_minute: CountOrNone = 5_000
+    http_body_bytes: MessageBytes = 2**20
+    batch_publications: Count = 100
+    idempotency_keys: Count = 10_000

@@ -7,23 +7,26 @@
         ├── store            PostgresStore | SqliteStore | null
         ├── authentication   Authentication: TicketAuthentication, AnonymousAuthentication, Principal…
         ├── authorization    Authorization: Rule…
-        └── bridges          RedisBridge…: PlainRule | SocketIoEmitterRule…
+        └── bridges          RedisBridge…: their rules stand in ``dialects.py``
 
 What the single values may be stands in ``values.py``.
 """
 
 from hashlib import sha256
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
 from wampgate.config.bridges import Bridges
 from wampgate.config.formats import endpoint_kind
+from wampgate.config.histories import Histories
 from wampgate.config.limits import Limits
 from wampgate.config.section import Check, Section, Unique
 from wampgate.config.stores import PRESETS_OF_JTI, PostgresStore, SqliteStore
+from wampgate.config.streams import topics_of_two_sources
 from wampgate.config.templates import variables
 from wampgate.config.tickets import JwtAuthentication, TicketAuthentication
+from wampgate.config.topics import Options, unknown_history_store
 from wampgate.config.values import (
     AuthId,
     CacheSeconds,
@@ -54,6 +57,8 @@ class Listen(Section, frozen=True, kw_only=True):
             the working directory.
         proxy_protocol: whether a trusted proxy stands before it that begins each
             connection with a PROXY protocol header (version 1 or 2).
+        serves: any of ``wamp`` (WebSockets at ``/ws``), ``page`` and ``backend`` (HTTP for
+            backends: ``docs/http.md``); ``/health/live`` is answered everywhere.
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
@@ -69,10 +74,20 @@ class Listen(Section, frozen=True, kw_only=True):
             "an endpoint without haproxy:, which believes everyone; set proxy_protocol beside the endpoint itself",
             lambda endpoint: "haproxy:" if endpoint_kind(endpoint) == "haproxy" else None,
         ),
+        Check(
+            "serves",
+            ("serves",),
+            "each thing once",
+            lambda serves: None if len(set(serves)) == len(serves) else "one twice",
+        ),
     )
 
     endpoint: Endpoint
     proxy_protocol: bool = False
+    serves: Annotated[
+        tuple[Literal["wamp", "page", "backend"], ...],
+        Meta(min_length=1, description='a list of at least one of "wamp", "page" and "backend"'),
+    ] = ("wamp", "page")
 
 
 class AnonymousAuthentication(Section, frozen=True, kw_only=True):
@@ -304,6 +319,8 @@ class Realm(Section, frozen=True, kw_only=True):
         store: where users' tokens and memberships are; null for none.
         authentication: who may join.
         authorization: what they may do then.
+        topics: how topics are treated: what slow readers meet, what is kept.
+        history: how much may be kept in all, and where.
         bridges: where events come from beside WAMP.
     """
 
@@ -321,12 +338,26 @@ class Realm(Section, frozen=True, kw_only=True):
             "a preset whose tables hold tokens, or authentication.ticket.jwt with jti_in_store",
             _names_as_tokens,
         ),
+        Check(
+            "bridges",
+            ("bridges",),
+            "no two sources for one topic, where one is a stream: their order would be unknown",
+            topics_of_two_sources,
+        ),
+        Check(
+            "topics",
+            ("topics", "history"),
+            "the name of one of history.stores, or memory, in each history.store",
+            unknown_history_store,
+        ),
     )
 
     name: RealmName
     store: PostgresStore | SqliteStore | None = None
     authentication: Authentication = Authentication()
     authorization: Authorization = Authorization()
+    topics: Options = ()
+    history: Histories = Histories()
     bridges: Bridges = ()
 
     @property
@@ -362,6 +393,9 @@ class Configuration(Section, frozen=True, kw_only=True):
             protocol): addresses, networks, and ``unix`` for whoever comes through a Unix socket.
         goodbye: which ends are told by GOODBYE or ABORT, after which stock clients stay away: ``auto`` for
             those that no retry can cure; the others are close codes. ``docs/close-reasons.md``.
+        subscription_revocation: who is sent the specification's UNSUBSCRIBED when a subscription is taken away:
+            ``auto`` for clients that announce the feature and survive it, ``always`` for all that announce it,
+            ``never`` for none. ``docs/revocation.md``.
         limits: what protects the router and its clients from one another.
         realms: at least one.
     """
@@ -387,6 +421,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     origins: Annotated[tuple[Origin, ...], Meta(description="a list of origins")] = ()
     trusted_proxies: Annotated[tuple[Proxy, ...], Meta(description="a list of addresses and networks")] = ()
     goodbye: Farewell = "auto"
+    subscription_revocation: Literal["auto", "always", "never"] = "auto"
     limits: Limits = Limits()
     realms: Annotated[
         tuple[Realm, ...],

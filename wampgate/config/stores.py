@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from wampgate.config.section import Check, Section
 from wampgate.config.values import (
+    CacheSeconds,
     PoolSize,
     PostgresDsn,
     PostgresMembershipQuery,
@@ -48,6 +49,8 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
         timezone: the zone of ``expires`` if that column knows none.
         allow_null_expires: whether a token without ``expires`` never ends;
             else it is refused.
+        token_cache_seconds: how long a token that was found is remembered, as
+            long as every change of it is heard of; ``docs/postgres.md`` says more.
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
@@ -70,6 +73,7 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
     token_hash: TokenHash | None = None
     timezone: PostgresTimeZone = "UTC"
     allow_null_expires: bool = False
+    token_cache_seconds: CacheSeconds = 30.0
 
 
 class SqliteStore(Section, frozen=True, kw_only=True, tag_field="type", tag="sqlite"):

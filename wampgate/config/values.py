@@ -177,6 +177,7 @@ ClaimName = Annotated[
 ]
 Preset = Literal["bshaffer", "league-3", "league-4", "league-bundle", "passport", "doorkeeper", "django-oauth-toolkit"]
 StorePath = Annotated[Path, Meta(description="a file's path")]
+StateFolder = Annotated[Path, Meta(description="a folder's path")]
 CaFile = Annotated[Path, Meta(description="the path of a readable file", extra={"accepts": Path.is_file})]
 BridgeName = Annotated[
     str,
@@ -222,3 +223,5 @@ SocketIoNamespace = Annotated[
 TokenHash = Literal["sha256", "plain"]
 Farewell = Literal["auto", "always", "never"]
 PayloadFormat = Literal["json", "msgpack", "text"]
+BridgeSubscribe = Literal["all", "wanted"]
+OutFormat = Literal["envelope", "plain"]

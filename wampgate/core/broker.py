@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING
 
 from wampgate.core.errors import RequestRefused, uri
 from wampgate.core.ids import PublicationIds, sequential_ids
 from wampgate.core.matching import PatternMap
 from wampgate.core.recipients import narrowing, recipients_of
+from wampgate.core.slow_readers import perishing
 from wampgate.wire.messages import NO_EVENT_DETAILS, Event, EventDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from wampgate.core.decisions import Disclosure
-    from wampgate.core.interfaces import Deliver
+    from wampgate.core.history import History
+    from wampgate.core.interfaces import Deliver, InterestWatcher, Outlet
     from wampgate.core.session import Session
+    from wampgate.core.topics import Topics
     from wampgate.wire.messages import Match, PublishOptions
     from wampgate.wire.payload import Payload
 
@@ -54,11 +58,26 @@ class Subscription:
 class Broker:
     """The subscriptions of one realm."""
 
-    def __init__(self, deliver: Deliver, publication_ids: PublicationIds) -> None:
+    def __init__(
+        self,
+        deliver: Deliver,
+        publication_ids: PublicationIds,
+        topics: Topics | None = None,
+        wall_clock: Callable[[], float] = time,
+        history: History | None = None,
+    ) -> None:
         self._deliver = deliver
+        # Most realms treat all topics alike: for them this costs one look.
+        self._topics = topics if topics is not None and len(topics) else None
+        self._wall_clock = wall_clock
+        self._history = history
         self._publication_ids = publication_ids
         self._subscription_ids = sequential_ids()
         self._patterns: PatternMap[Subscription] = PatternMap()
+        self._subscription_by_id: dict[int, Subscription] = {}
+        self._watchers: tuple[InterestWatcher, ...] = ()
+        # None without any, so that a publication has one test to make.
+        self._outlets: PatternMap[list[tuple[Session, Outlet]]] | None = None
 
     def __len__(self) -> int:
         return len(self._patterns)
@@ -67,17 +86,44 @@ class Broker:
         """Every subscription that has a subscriber."""
         return self._patterns.values()
 
+    def subscription(self, subscription_id: int) -> Subscription | None:
+        """The subscription with an id; None if no one holds it."""
+        return self._subscription_by_id.get(subscription_id)
+
     def subscribe(self, session: Session, topic: str, match: Match) -> Subscription:
         """Add a subscriber; a second subscription to the same is the first one."""
         subscription = self._patterns.get(topic, match)
         if subscription is None:
             subscription = Subscription(next(self._subscription_ids), topic, match)
             self._patterns.set(topic, match, subscription)
+            self._subscription_by_id[subscription.id] = subscription
+            for watcher in self._watchers:
+                watcher.begun(topic, match)
         subscription.add(session)
         if session.subscriptions is None:
             session.subscriptions = {}
         session.subscriptions[subscription.id] = subscription
         return subscription
+
+    def watch(self, watcher: InterestWatcher) -> None:
+        """Tell a watcher what is subscribed to now, and every change from now on."""
+        for subscription in self._patterns.values():
+            watcher.begun(subscription.topic, subscription.match)
+        self._watchers = (*self._watchers, watcher)
+
+    def unwatch(self, watcher: InterestWatcher) -> None:
+        """Tell a watcher no more."""
+        self._watchers = tuple(other for other in self._watchers if other is not watcher)
+
+    def lead_out(self, session: Session, uri: str, match: Match, outlet: Outlet) -> None:
+        """Hand an outlet every publication on a topic or pattern that ``session`` could receive, from now on."""
+        if self._outlets is None:
+            self._outlets = PatternMap()
+        ways = self._outlets.get(uri, match)
+        if ways is None:
+            ways = []
+            self._outlets.set(uri, match, ways)
+        ways.append((session, outlet))
 
     def unsubscribe(self, session: Session, subscription_id: int) -> None:
         """Remove a subscriber.
@@ -96,10 +142,23 @@ class Broker:
         for subscription in (subscriptions or {}).values():
             self._drop(session, subscription)
 
+    def matching(self, topic: str) -> Sequence[Subscription]:
+        """The subscriptions by which an event on a topic is received."""
+        return self._patterns.matching(topic)
+
     def publish(
-        self, publisher: Session, topic: str, options: PublishOptions, payload: Payload, disclosure: Disclosure
+        self,
+        publisher: Session,
+        topic: str,
+        options: PublishOptions,
+        payload: Payload,
+        disclosure: Disclosure,
+        *,
+        publication: int | None = None,
     ) -> int:
         """Deliver an event to the subscribers of every pattern that the topic matches; return its publication id.
+
+        ``publication`` is that id where the publisher has one of its own.
 
         Raises:
             RequestRefused: the publisher asks to be disclosed and must not be.
@@ -107,7 +166,14 @@ class Broker:
         disclosed = disclosure == "always" or options.disclose_me
         if options.disclose_me and disclosure == "never":
             raise RequestRefused(uri.DISCLOSE_ME_DISALLOWED, "the publisher's identity is not disclosed on this topic")
-        publication = self._publication_ids.next()
+        if publication is None:
+            publication = self._publication_ids.next()
+        may_be_lost = None
+        if self._topics is not None and (treated := self._topics.of(topic)) is not None:
+            if self._history is not None and treated.history is not None:
+                known = publisher if disclosed else None
+                self._history.published(known, topic, publication, options, payload, kept=treated.history)
+            may_be_lost = perishing(treated, topic, payload, self._wall_clock())
         test = narrowing(options)
         excluded = publisher if options.exclude_me else None
         for subscription in self._patterns.matching(topic):
@@ -118,20 +184,43 @@ class Broker:
                 details = NO_EVENT_DETAILS
                 if disclosed or subscription.match != "exact":
                     details = _details(publisher if disclosed else None, topic, subscription)
-                self._deliver(Event(subscription.id, publication, details), payload, recipients)
+                event = (
+                    Event(subscription.id, publication, details)
+                    if may_be_lost is None
+                    else may_be_lost.event(subscription, publication, details)
+                )
+                self._deliver(event, payload, recipients)
+        if self._outlets is not None:
+            # Each outlet once, however many of its patterns the topic matches.
+            for session, outlet in dict.fromkeys(way for ways in self._outlets.matching(topic) for way in ways):
+                if session is not publisher and (test is None or test(session)):
+                    outlet(publisher, topic, publication, payload, disclosed)
         return publication
 
-    def tell(self, session: Session, topic: str, payload: Payload) -> None:
-        """Deliver an event to one subscriber of a topic and to no other; to no one if it hasn't subscribed."""
-        subscription = self._patterns.get(topic, "exact")
-        if subscription is not None and session in subscription.subscribers:
-            event = Event(subscription.id, self._publication_ids.next(), NO_EVENT_DETAILS)
+    def tell(self, session: Session, topic: str, payload: Payload) -> bool:
+        """Deliver an event to one subscriber of a topic and to no other; whether it has subscribed."""
+        event = self.private_event(session, topic)
+        if event is not None:
             self._deliver(event, payload, (session,))
+        return event is not None
+
+    def private_event(self, session: Session, topic: str) -> Event | None:
+        """An event for one subscriber of a topic and for no other; None if it hasn't subscribed."""
+        subscription = self.private_subscription(session, topic)
+        return None if subscription is None else Event(subscription.id, self._publication_ids.next(), NO_EVENT_DETAILS)
+
+    def private_subscription(self, session: Session, topic: str) -> Subscription | None:
+        """The subscription to a topic, if a session has it."""
+        subscription = self._patterns.get(topic, "exact")
+        return subscription if subscription is not None and session in subscription.subscribers else None
 
     def _drop(self, session: Session, subscription: Subscription) -> None:
         subscription.remove(session)
         if not subscription.subscribers:
             self._patterns.remove(subscription.topic, subscription.match)
+            del self._subscription_by_id[subscription.id]
+            for watcher in self._watchers:
+                watcher.ended(subscription.topic, subscription.match)
 
 
 def _details(publisher: Session | None, topic: str, subscription: Subscription) -> EventDetails:

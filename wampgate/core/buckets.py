@@ -140,7 +140,7 @@ class Buckets:
                 return bucket.exceeded
         bucket = self._address[kind]
         if bucket is not None:
-            full = self._full_by_address.of(session.connection.address, now)
+            full = self._full_by_address.of(session.connection.network, now)
             if bucket.overflows(full, kind, now):
                 return bucket.exceeded
         return None

@@ -24,12 +24,15 @@ class Decision:
         failed: True if nothing could be decided (then ``allowed`` is False).
         disclose: whether the principal's identity goes to receivers ("Publisher
             Identification", "Caller Identification").
+        since: of a membership by which it is allowed, when that began, in seconds since
+            1970; infinity if nobody knows; None if no membership decides.
     """
 
     allowed: bool
     because: str
     failed: bool = False
     disclose: Disclosure = "on_request"
+    since: float | None = None
 
 
 class Pending(Generic[T]):

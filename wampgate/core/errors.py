@@ -174,6 +174,14 @@ _ENDING_BY_REFUSAL: Final = {
 }
 
 
+_ENDING_BY_GOODBYE: Final = {ending.reason: ending for ending in (EXPIRED, REVOKED, KILLED)}
+
+
+def ending_by_goodbye(reason: str) -> Ending:
+    """How a session ends that the router sends a GOODBYE; an administrator's own reason is a way of being killed."""
+    return _ENDING_BY_GOODBYE.get(reason, KILLED)
+
+
 def ending_of(error: str) -> Ending:
     """How a session ends that is refused with an error URI before it has joined."""
     return _ENDING_BY_REFUSAL.get(error) or Ending(REFUSED.name, "ABORT", error, REFUSED.code, False, REFUSED.advice)

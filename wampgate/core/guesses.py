@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BY_ADDRESS: Final = "failed_logins_per_address_per_minute"
+IN_ALL: Final = "failed_logins_per_minute"
+
 _MINUTE: Final = 60.0
 
 _MANY: Final = 10_000
@@ -51,10 +54,12 @@ class Guesses:
         self._since = now()
         self._failures = 0
 
-    def exhausted(self, address: str) -> bool:
-        """Whether this address has to wait for its minute to end."""
+    def exhausted(self, address: str) -> str | None:
+        """The limit (its key) because of which this address has to wait for its minute to end; None if it need not."""
         known = self._addresses.get(address)
-        return known is not None and self._failures_of(known) >= self._allowed()
+        if known is None or self._failures_of(known) < self._allowed():
+            return None
+        return BY_ADDRESS if known.failures >= self._limit else IN_ALL
 
     def attempt(self, address: str, token: str, check: Callable[[], None]) -> None:
         """Call ``check`` once there is a place for its token: now, or when others are done.

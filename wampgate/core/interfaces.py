@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wampgate.core.decisions import Action, Decision, Pending
     from wampgate.core.session import Session
+    from wampgate.core.stored_events import StoredEvent
     from wampgate.wire.messages import HelloDetails, Match, Message
     from wampgate.wire.payload import Payload
+
+EndBy: TypeAlias = Literal["authid", "user", "token_hash", "organization", "address", "session"]
+"""By what sessions are named that shall end."""
 
 
 class Ticket:
@@ -99,10 +103,13 @@ class Membership:
         organization: the organization's id as the store has it, as text. Not yet
             checked: it may be no legal id.
         role: the user's role there; empty if the store keeps none.
+        since: when it began, in seconds since 1970; infinity if the store has no time for this
+            one; None if it keeps none at all.
     """
 
     organization: str
     role: str = ""
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +242,13 @@ class Connection:
 
     Attributes:
         peer: the peer's address and port, for the log: ``127.0.0.1:50000``.
-        address: the address alone: what limits count by.
+        address: the address alone.
         secure: whether the connection is encrypted.
         agent: what the client calls itself (User-Agent); empty if it says nothing.
         bearer: the token of the request's ``Authorization: Bearer``; None without one.
         query: the request's query string; None where no realm takes tokens from there.
+        network: what limits count by: the address, or the IPv6 network that one client has to
+            itself; the address where nothing else is given.
     """
 
     peer: str
@@ -248,6 +257,12 @@ class Connection:
     agent: str = ""
     bearer: Ticket | None = None
     query: Query | None = None
+    network: str = ""
+
+    def __post_init__(self) -> None:
+        """An address is a network of its own, unless one is named."""
+        if not self.network:
+            object.__setattr__(self, "network", self.address)
 
     @property
     def shows_token(self) -> bool:
@@ -319,6 +334,54 @@ class Deliver(Protocol):
         """
 
 
+class SessionEnder(Protocol):
+    """Ends sessions for an adapter that brings such wishes from elsewhere (a bridge)."""
+
+    def end(self, by: EndBy, value: str) -> int:
+        """End all sessions that something is true of, as an administrator would; how many those were.
+
+        Args:
+            by: what ``value`` is.
+            value: an authid, a user id, a token's hash, an organization, an address, or a
+                session id in decimal digits.
+        """
+
+    def end_subscribers(self, uri: str, match: Match) -> int:
+        """End all sessions with a subscription that this one covers; how many those were.
+
+        Whoever subscribes to more than that lives on, as a service that listens to all organizations.
+        """
+
+
+class InterestWatcher(Protocol):
+    """Hears which topics and patterns anyone subscribes to, as that begins and ends."""
+
+    def begun(self, topic: str, match: Match) -> None:
+        """A topic or pattern has its first subscriber. Never raises, and does no more than note it."""
+
+    def ended(self, topic: str, match: Match) -> None:
+        """Its last subscriber is gone. Never raises, and does no more than note it."""
+
+
+class Outlet(Protocol):
+    """Takes publications out of the router.
+
+    Unlike a subscriber it sees who published, so that what came in by a bridge
+    need not go out again, and it counts as nobody's interest.
+    """
+
+    def __call__(self, publisher: Session, topic: str, publication: int, payload: Payload, disclosed: bool) -> None:
+        """Take one publication. Never raises, and does no more than queue it.
+
+        Args:
+            publisher: who published.
+            topic: where.
+            publication: the publication id.
+            payload: what.
+            disclosed: whether receivers may learn who it was.
+        """
+
+
 class Publisher(Protocol):
     """What an adapter that brings events from elsewhere (a bridge) publishes through.
 
@@ -332,9 +395,63 @@ class Publisher(Protocol):
         kwargs: Mapping[str, Any] | None = None,
         *,
         exclude: Sequence[int] | None = None,
+        exclude_subscribers: Sequence[str] = (),
+        publication: int | None = None,
+        encoded: Payload | None = None,
     ) -> int:
         """Publish an event and return its publication id.
 
+        Args:
+            topic: where.
+            args: plain values.
+            kwargs: plain values.
+            exclude: sessions that don't receive it.
+            exclude_subscribers: topics; whoever receives what is published on one of them, by
+                a subscription that has nothing of this topic, doesn't receive it.
+            publication: the id, where the source has one of its own; None for a random one.
+            encoded: the same args and kwargs, where the source has them encoded already.
+
         Raises:
             RequestRefused: the topic is no URI, or this publisher may not publish there.
+        """
+
+
+class HistoryStore(Protocol):
+    """Keeps a realm's events beyond the process: appends behind the router's back, in the order that it is told.
+
+    Whatever it could not append begins a new epoch there, never a silent hole:
+    then what was appended before is no position any more once the process has ended.
+    """
+
+    @property
+    def epoch(self) -> str:
+        """The name of the unbroken run of events that it is appending to."""
+
+    def append(self, event: StoredEvent, previous: int) -> None:
+        """Queue an event. Never raises, never blocks.
+
+        Args:
+            event: what to keep, with its sequence.
+            previous: the sequence of the event before it on its topic; 0 if it is the first.
+        """
+
+    def forget(self, events: Sequence[StoredEvent], floor: int) -> None:
+        """Queue the removal of events that are kept no more. Never raises, never blocks.
+
+        Args:
+            events: what exceeds the bounds.
+            floor: the newest event of any topic of which nothing is kept any more.
+        """
+
+
+class EventsAfter(Protocol):
+    """A source that keeps its events itself, further back than the memory: a stream that a bridge reads."""
+
+    async def events_after(self, topic: str, publication: int, limit: int) -> Sequence[StoredEvent] | None:
+        """What came on a topic behind an event, oldest first, without a hole up to now; None if it can't be said.
+
+        Args:
+            topic: a topic that it publishes on.
+            publication: the event's publication id.
+            limit: so many events at most, at least 1; an answer that is shorter is complete.
         """

@@ -14,7 +14,7 @@ from wampgate.wire.messages import PublishOptions
 from wampgate.wire.payload import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wampgate.core.interfaces import Principal
     from wampgate.core.realm import Realm
@@ -75,6 +75,9 @@ class LocalPublisher:
         kwargs: Mapping[str, Any] | None = None,
         *,
         exclude: Sequence[int] | None = None,
+        exclude_subscribers: Sequence[str] = (),
+        publication: int | None = None,
+        encoded: Payload | None = None,
     ) -> int:
         """See :meth:`wampgate.core.interfaces.Publisher.publish`.
 
@@ -86,5 +89,20 @@ class LocalPublisher:
         decision = self._realm.authorize(self._session, "publish", topic, "exact")
         if not isinstance(decision, Decision) or not decision.allowed:
             raise RequestRefused(uri.NOT_AUTHORIZED, "this publisher's rules do not allow the topic")
-        options = PublishOptions(exclude=list(exclude) if exclude else None)
-        return self._realm.broker.publish(self._session, topic, options, Payload(list(args), kwargs), decision.disclose)
+        excluded = [*(exclude or ()), *self._subscribers(exclude_subscribers, topic)]
+        options = PublishOptions(exclude=excluded or None)
+        payload = Payload(list(args), kwargs) if encoded is None else encoded
+        return self._realm.broker.publish(
+            self._session, topic, options, payload, decision.disclose, publication=publication
+        )
+
+    def _subscribers(self, topics: Sequence[str], published: str) -> Iterator[int]:
+        """Who is on one of these topics by a subscription that isn't to the published one as well."""
+        if not topics:
+            return
+        broker = self._realm.broker
+        here = broker.matching(published)
+        for topic in topics:
+            for subscription in broker.matching(topic):
+                if subscription not in here:
+                    yield from (session.id for session in subscription.subscribers)

@@ -11,8 +11,14 @@ ORGANIZATIONS_CHANGED: Final = "wampgate.organizations.changed"
 EXPIRING: Final = "wampgate.auth.expiring"
 """The token ends soon. kwargs: seconds (left); `wampgate.auth.refresh` goes on with another one."""
 
-PRIVATE: Final = frozenset({REVOKED, ORGANIZATIONS_CHANGED, EXPIRING})
+GAP: Final = "wampgate.gap"
+"""Events were missed. kwargs: topic, match, since (ISO 8601, UTC), why, dropped (a number or null); see ``gaps``."""
+
+PRIVATE: Final = frozenset({REVOKED, ORGANIZATIONS_CHANGED, EXPIRING, GAP})
 """Anyone who has joined may subscribe to these; each session gets its own events only."""
 
 OWN_PROCEDURES: Final = frozenset({"wampgate.auth.refresh", "wampgate.organizations"})
 """Every user may call these: they concern the caller's own session."""
+
+HISTORY_PROCEDURES: Final = frozenset({"wampgate.history.recover", "wamp.subscription.get_events"})
+"""Everyone who has joined may call these: each call is answered by the caller's right to subscribe, as it is then."""

@@ -58,9 +58,17 @@ class Asked:
         """Answer."""
         self._procedures.answer(self._request, list(args), kwargs)
 
+    def result_of(self, payload: Payload) -> None:
+        """Answer with a payload, which may answer others as well: it is encoded once for all."""
+        self._procedures.pass_on(self._request, payload)
+
     def refuse(self, refusal: RequestRefused) -> None:
         """Answer with an error."""
         self._procedures.refuse(self._request, refusal)
+
+    def later(self, answering: Awaitable[None]) -> None:
+        """Let a coroutine answer, started now; it may raise what the procedure itself may."""
+        self._procedures.finish(self, answering)
 
 
 class Procedures:
@@ -84,12 +92,20 @@ class Procedures:
 
     def answer(self, request: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Send a result to the caller of a request, if it is still there."""
-        self._realm.receive(self._session, Yield(request, YieldOptions()), Payload(args, kwargs))
+        self.pass_on(request, Payload(args, kwargs))
+
+    def pass_on(self, request: int, payload: Payload) -> None:
+        """The same with a payload that is made already."""
+        self._realm.receive(self._session, Yield(request, YieldOptions()), payload)
 
     def refuse(self, request: int, refusal: RequestRefused) -> None:
         """Send an error to the caller of a request, if it is still there."""
         error = Error(Invocation.code, request, {}, refusal.error)
         self._realm.receive(self._session, error, Payload([refusal.message]))
+
+    def finish(self, asked: Asked, answering: Awaitable[None]) -> None:
+        """Start a coroutine that answers a call."""
+        self._run(_finish(asked, answering))
 
     def _receive(self, message: Message, payload: Payload) -> None:
         if not isinstance(message, Invocation):
@@ -105,7 +121,7 @@ class Procedures:
             asked.refuse(refusal)
             return
         if later is not None:
-            self._run(_finish(asked, later))
+            self.finish(asked, later)
 
 
 async def _finish(asked: Asked, later: Awaitable[None]) -> None:

@@ -10,11 +10,14 @@ from wampgate.core.buckets import CALLS, PUBLISHES, SUBSCRIBES
 from wampgate.core.dealer import Dealer
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import JoinRefused, ProtocolViolation, RequestRefused, uri
+from wampgate.core.gaps import Gap, Gaps
 from wampgate.core.ids import PublicationIds
 from wampgate.core.inbox import Inbox
 from wampgate.core.limits import SessionLimits
-from wampgate.core.private import OWN_PROCEDURES, PRIVATE
+from wampgate.core.private import HISTORY_PROCEDURES, OWN_PROCEDURES, PRIVATE
 from wampgate.core.revocation import Revocations
+from wampgate.core.roles import announced
+from wampgate.core.topics import Topics
 from wampgate.core.uri import is_pattern, is_reserved, is_uri
 from wampgate.wire.messages import (
     Call,
@@ -39,23 +42,11 @@ if TYPE_CHECKING:
 
     from wampgate.core.buckets import Buckets
     from wampgate.core.decisions import Action, Pending
+    from wampgate.core.gaps import Why
+    from wampgate.core.history import History
     from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Principal, Record
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
-
-ROLES: Final[dict[str, Any]] = {
-    "broker": {
-        "features": {
-            "pattern_based_subscription": True,
-            "publisher_exclusion": True,
-            "publisher_identification": True,
-            "subscriber_blackwhite_listing": True,
-            "subscription_revocation": True,
-        }
-    },
-    "dealer": {"features": {"caller_identification": True}},
-}
-"""What WELCOME announces ("Router: Role and Feature Announcement"): nothing that isn't there."""
 
 
 class Realm:
@@ -66,7 +57,13 @@ class Realm:
         sessions_by_user: the sessions of the token store's users, by user id.
         sessions_by_authid: how many sessions each authid has; counted only where they are limited.
         overdone: told of each session that has sent too much for too long.
+        goodbye: ends a session from our side, for a reason (a URI) and with a message.
         joined, left: told of each session that comes, with the time when it began to, and goes.
+        topics: how each topic is treated.
+        history: what is kept of them; None where nothing is.
+        roles: what WELCOME announces here.
+        gaps: tells sessions what they have missed.
+        record: takes the operator's lines.
         counters: what happened here, by name, for metrics.
     """
 
@@ -81,6 +78,8 @@ class Realm:
         record: Record,
         limits: SessionLimits | None = None,
         buckets: Buckets | None = None,
+        topics: Topics | None = None,
+        history: History | None = None,
     ) -> None:
         self.name = name
         self.authenticators = authenticators
@@ -89,14 +88,21 @@ class Realm:
         self.sessions_by_user: dict[str, list[Session]] = {}
         self.sessions_by_authid: Counter[str] = Counter()
         self.overdone: Callable[[Session], None] = _unheard
+        self.goodbye: Callable[[Session, str, str], None] = _unheard
         self.joined: Callable[[Session, float], None] = _unheard
         self.left: Callable[[Session], None] = _unheard
         self.counters: Counter[str] = Counter()
-        self.broker = Broker(deliver, PublicationIds())
+        self.topics = topics or Topics()
+        self.history = history
+        if history is not None:
+            history.counters = self.counters
+        self.roles = announced(history=history is not None)
+        self.broker = Broker(deliver, PublicationIds(), self.topics, history=history)
+        self.gaps = Gaps(self.broker)
         self.dealer = Dealer(deliver)
         self._deliver = deliver
         self._authorizer = authorizer
-        self._record = record
+        self.record = record
         self._revocations = Revocations(self, deliver, record)
         self._limits = limits or SessionLimits()
         self._buckets = buckets
@@ -184,11 +190,22 @@ class Realm:
             return _PRIVATE
         elif action == "call" and subject in OWN_PROCEDURES and principal.user is not None:
             return _OWN
+        elif action == "call" and subject in HISTORY_PROCEDURES:
+            return _HISTORY
         return self._authorizer.authorize(principal, action, subject, match)
 
     def tell(self, session: Session, topic: str, kwargs: Mapping[str, Any]) -> None:
         """Send a session an event that is for it alone, if it has subscribed to the topic."""
         self.broker.tell(session, topic, Payload((), kwargs))
+
+    def tell_gap(
+        self, session: Session, topic: str, match: Match, *, since: float, why: Why, dropped: int | None = None
+    ) -> bool:
+        """Tell a session of events that it missed, if it has subscribed to ``wampgate.gap``: whether it has.
+
+        See :class:`wampgate.core.gaps.Gap` for the arguments.
+        """
+        return self.gaps.tell(session, Gap(topic, match, since, why, dropped))
 
     def reconsider(self, session: Session) -> None:
         """Let go of what a session's rights no longer allow, and ask anew for what it waits for; see ``revocation``."""
@@ -218,7 +235,7 @@ class Realm:
 
     def _published(self, session: Session, message: Publish, payload: Payload, decision: Decision) -> None:
         if not decision.allowed:
-            self._refuse_publish(session, message, self._refusal(session, "publish", message.topic, "exact", decision))
+            self._refuse_publish(session, message, self.refusal(session, "publish", message.topic, "exact", decision))
             return
         options = message.options
         if options.opaque:
@@ -256,7 +273,7 @@ class Realm:
     def _subscribed(self, session: Session, message: Subscribe, decision: Decision) -> None:
         match = message.options.match
         if not decision.allowed:
-            self._refuse(session, message, self._refusal(session, "subscribe", message.topic, match, decision))
+            self._refuse(session, message, self.refusal(session, "subscribe", message.topic, match, decision))
         elif session.subscriptions is not None and len(session.subscriptions) >= self._limits.subscriptions:
             self._refuse(session, message, self._limit("subscriptions", self._limits.subscriptions))
         else:
@@ -285,7 +302,7 @@ class Realm:
 
     def _called(self, session: Session, message: Call, payload: Payload, decision: Decision) -> None:
         if not decision.allowed:
-            self._refuse(session, message, self._refusal(session, "call", message.procedure, "exact", decision))
+            self._refuse(session, message, self.refusal(session, "call", message.procedure, "exact", decision))
         elif session.calls is not None and len(session.calls) >= self._limits.calls:
             self._refuse(session, message, self._limit("calls", self._limits.calls))
         elif message.options.opaque:
@@ -320,7 +337,7 @@ class Realm:
     def _registered(self, session: Session, message: Register, decision: Decision) -> None:
         match = message.options.match
         if not decision.allowed:
-            self._refuse(session, message, self._refusal(session, "register", message.procedure, match, decision))
+            self._refuse(session, message, self.refusal(session, "register", message.procedure, match, decision))
         elif session.registrations is not None and len(session.registrations) >= self._limits.registrations:
             self._refuse(session, message, self._limit("registrations", self._limits.registrations))
         else:
@@ -401,14 +418,15 @@ class Realm:
 
         inbox.wait(type(message), message.request, answer, ask=ask, act=act_if_still_here)
         if len(inbox) == self._limits.inbox:
-            self.counters["inbox_full"] += 1
+            self.counters["limit_inbox_messages"] += 1
             session.link.pause()
 
-    def _refusal(
+    def refusal(
         self, session: Session, action: Action, subject: str, match: Match, decision: Decision
     ) -> RequestRefused:
+        """What a session is told that was refused something; the log is told the reason, once for each refusal."""
         self.counters["refused"] += 1
-        self._record("refused", session, action=action, uri=subject, match=match, because=decision.because)
+        self.record("refused", session, action=action, uri=subject, match=match, because=decision.because)
         if decision.failed:
             return RequestRefused(
                 uri.AUTHORIZATION_FAILED, "it could not be decided whether this is allowed; try again"
@@ -433,14 +451,14 @@ class Realm:
         self.counters[f"limit_{exceeded.limit}"] += 1
         session.excess += 1
         if session.excess in (1, self._limits.excess):
-            self._record("exceeded", session, limit=exceeded.limit, count=session.excess)
+            self.record("exceeded", session, limit=exceeded.limit, count=session.excess)
         if session.excess == self._limits.excess:
             self.counters["limit_excess_messages_per_session"] += 1
             self.overdone(session)
         return RequestRefused(uri.LIMIT_EXCEEDED, exceeded.message)
 
     def _limit(self, what: str, limit: int) -> RequestRefused:
-        self.counters[f"limit_{what}"] += 1
+        self.counters[f"limit_{what}_per_session"] += 1
         return RequestRefused(uri.LIMIT_EXCEEDED, f"a session may have {limit} {what} at a time")
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
@@ -467,4 +485,5 @@ def _unheard(*_: object) -> None:
 _RESERVED: Final = Decision(False, "wamp. and wampgate. are the router's own")
 _PRIVATE: Final = Decision(True, "what the router tells this session alone")
 _OWN: Final = Decision(True, "what every user may ask of its own session")
+_HISTORY: Final = Decision(True, "whoever may subscribe to a topic may read its history; that is asked for each call")
 _OPAQUE: Final = RequestRefused(uri.FEATURE_NOT_SUPPORTED, "this router does not announce payload passthru mode")

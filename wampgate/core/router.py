@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isinf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from wampgate.core import errors
-from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_of, uri
+from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_by_goodbye, ending_of, uri
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import Challenge
 from wampgate.core.private import EXPIRING
-from wampgate.core.realm import ROLES
 from wampgate.core.session import Joining, Session, State, offered
 from wampgate.core.uri import is_uri
 from wampgate.wire.messages import Abort, Authenticate, Goodbye, Hello, Welcome
@@ -37,7 +37,6 @@ NORMAL_CLOSURE: Final = 1000
 """WebSocket close code for a session that ended as it should (RFC 6455, section 7.4.1)."""
 
 PROTOCOL_ERROR: Final = 1002
-POLICY_VIOLATION: Final = 1008
 
 _MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, section 5.5)."""
@@ -47,6 +46,9 @@ _SAME_SECONDS: Final = 1.0
 
 GOODBYE_SECONDS: Final = 2.0
 """How long a peer has to answer our GOODBYE before the connection is closed all the same."""
+
+RevocationTold: TypeAlias = Literal["auto", "always", "never"]
+"""Who of those that announce the feature is sent an UNSUBSCRIBED unasked: those that survive it, all, none."""
 
 
 class Router:
@@ -65,6 +67,12 @@ class Router:
         agent: what WELCOME calls this router.
         goodbye: which endings are told by GOODBYE or ABORT; what a retry can cure is
             a close code alone where it is ``auto``.
+        subscription_revocation: which of the clients that announce the feature are sent
+            an UNSUBSCRIBED when a subscription is taken away.
+
+    Attributes:
+        realms: the realms, by name.
+        counters: what happened to sessions that have not joined, by name, for metrics.
     """
 
     def __init__(
@@ -81,7 +89,9 @@ class Router:
         warn_seconds: float = 60.0,
         agent: str = "wampgate",
         goodbye: Farewell = "auto",
+        subscription_revocation: RevocationTold = "auto",
     ) -> None:
+        self.counters: Counter[str] = Counter()
         self.realms = {realm.name: realm for realm in realms}
         self._deliver = deliver
         self._record = record
@@ -93,8 +103,10 @@ class Router:
         self._warn_seconds = warn_seconds
         self._agent = agent
         self._farewell = goodbye
+        self._revocation = subscription_revocation
         for realm in self.realms.values():
             realm.overdone = self._overdone
+            realm.goodbye = self.goodbye
 
     # --- what the transport tells ---
 
@@ -136,12 +148,13 @@ class Router:
             return
         for subscription in session.subscriptions or ():
             self._deliver.retract(session, subscription)
+        code = ending_by_goodbye(reason).code
         if self._farewell == "never":
-            self._close(session, POLICY_VIOLATION, reason)
+            self._close(session, code, reason)
             return
         self._deliver(Goodbye({"message": message}, reason), NO_PAYLOAD, (session,))
         self._end(session, State.CLOSING)
-        session.deadline = self._deadlines.after(GOODBYE_SECONDS, lambda: self._close(session, NORMAL_CLOSURE, reason))
+        session.deadline = self._deadlines.after(GOODBYE_SECONDS, lambda: self._close(session, code, reason))
 
     def expire(self, session: Session, when: float) -> None:
         """End an established session at a time of the monotonic clock; infinity for never."""
@@ -235,7 +248,7 @@ class Router:
 
     def _no_method(self, session: Session, methods: tuple[str, ...], realm: Realm) -> None:
         accepted = ", ".join(realm.authenticators) or "none"
-        self._record("join_refused", session, because=f"offered {methods}, accepted: {accepted}")
+        self._record("join_refused", session, because=f"accepted: {accepted}; offered: {', '.join(map(repr, methods))}")
         if set(methods) <= {"anonymous"}:
             self._refuse(session, errors.NO_TOKEN, "a token is required to join this realm")
         else:
@@ -258,28 +271,30 @@ class Router:
         self, session: Session, token: str, step: Callable[[], Coroutine[Any, Any, Challenge | Principal]]
     ) -> None:
         """Have a token looked at, as soon as its address may have one more looked at."""
-        address = session.connection.address
+        network = session.connection.network
 
         def check() -> None:
             if session.state is State.AUTHENTICATING and not self._is_guessing(session):
                 self._run(look())
             else:
-                self._guesses.ended(address, token)
+                self._guesses.ended(network, token)
 
         async def look() -> None:
             try:
                 await self._ask(session, step())
             finally:
-                self._guesses.ended(address, token)
+                self._guesses.ended(network, token)
 
-        self._guesses.attempt(address, token, check)
+        self._guesses.attempt(network, token, check)
 
     def _is_guessing(self, session: Session) -> bool:
         """Whether the address has to wait before one more of its tokens is looked at; it is refused then."""
-        if not self._guesses.exhausted(session.connection.address):
+        limit = self._guesses.exhausted(session.connection.network)
+        if limit is None:
             return False
+        self.counters[f"limit_{limit}"] += 1
         # Not told apart from a wrong token: who guesses must not learn when to go on.
-        log = "too many refused logins from this address: limits.failed_logins_per_address_per_minute"
+        log = f"too many refused logins from this address: limits.{limit}"
         self._refuse_join(session, uri.AUTHENTICATION_DENIED, "the token is not accepted", log)
         return True
 
@@ -295,7 +310,7 @@ class Router:
                 await self._admit(session, session.joining, outcome)
         except JoinRefused as refusal:
             if refusal.error == uri.AUTHENTICATION_DENIED:
-                self._guesses.failed(session.connection.address)
+                self._guesses.failed(session.connection.network)
             self._refuse_join(session, refusal.error, refusal.message, refusal.log)
         except StoreUnavailable as failure:
             self._unavailable(session, str(failure))
@@ -324,7 +339,7 @@ class Router:
         while session.id in realm.sessions:
             session.id = random_id()
         session.state = State.ESTABLISHED
-        session.takes_revocations = _takes_revocations(joining.details, session.connection.agent)
+        session.takes_revocations = _takes_revocations(joining.details, session.connection.agent, self._revocation)
         self._deadlines.cancel(session.deadline)
         session.deadline = None
         if principal.expires is not None:
@@ -337,7 +352,7 @@ class Router:
             "authmethod": principal.authmethod,
             "authprovider": principal.authprovider,
             "authextra": {**principal.extra, **authextra},
-            "roles": ROLES,
+            "roles": realm.roles,
             "agent": self._agent,
         }
         self._deliver(Welcome(session.id, details), NO_PAYLOAD, (session,))
@@ -374,6 +389,7 @@ class Router:
         self.shut(session, errors.OVERLOAD.code, errors.OVERLOAD.reason)
 
     def _late(self, session: Session, what: str) -> None:
+        self.counters["limit_hello_seconds" if session.state is State.OPENING else "limit_join_seconds"] += 1
         self._record("join_refused", session, because=f"{what} did not come in time")
         if session.state is State.OPENING:
             self._close(session, errors.NO_HELLO.code, errors.NO_HELLO.reason)
@@ -408,12 +424,15 @@ def _shown_token(connection: Connection) -> str:
     return ticket.reveal() if ticket else ""
 
 
-def _takes_revocations(details: HelloDetails, agent: str) -> bool:
-    """Whether a client takes an UNSUBSCRIBED that it didn't ask for ("Subscription Revocation").
+def _takes_revocations(details: HelloDetails, agent: str, told: RevocationTold) -> bool:
+    """Whether a client is sent an UNSUBSCRIBED that it didn't ask for ("Subscription Revocation").
 
-    Autobahn Python announces that it does, and then dies of the request id 0
-    with a ProtocolError; it learns from `wampgate.revoked` alone.
+    Autobahn Python announces that it takes one, and then dies of the request id 0
+    with a ProtocolError; it learns from `wampgate.revoked` alone, unless it is
+    configured that whoever announces it gets one.
     """
     subscriber = details.roles.subscriber
     announced = subscriber is not None and subscriber.features.get("subscription_revocation") is True
+    if told != "auto":
+        return announced and told == "always"
     return announced and not agent.startswith("AutobahnPython")

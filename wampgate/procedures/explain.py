@@ -24,7 +24,11 @@ _MATCHES: Final = ("exact", "prefix", "wildcard")
 
 
 class Explain:
-    """Answers for whoever would join under the authid: a static principal, or else a user of the store.
+    """Answers for whoever is here under the authid, or would be: a static principal, or else a user.
+
+    Some rights come with a session: what a signed token says of organizations, the
+    role of who has no name. So the session that joined last under the authid is
+    asked for; without one a user is what the store says of it.
 
     The result's kwargs: allowed, because (the rule or row that decides), failed,
     authrole.
@@ -68,9 +72,17 @@ class Explain:
         role = self._roles.get(authid)
         if role is not None:
             return Principal(authid, role, "ticket", "static")
+        here = self._here(authid)
+        if here is not None:
+            return here
         if self._user_role is None:
             raise RequestRefused(uri.INVALID_ARGUMENT, "there is no such principal, and this realm has no users")
         return Principal(authid, self._user_role, "ticket", "store", user=authid)
+
+    def _here(self, authid: str) -> Principal | None:
+        """Who joined last under an authid and is still here."""
+        sessions = reversed(self._realm.sessions.values())
+        return next((session.principal for session in sessions if session.principal.authid == authid), None)
 
 
 def _explanation(decision: Decision, principal: Principal) -> dict[str, Any]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wampgate.core.errors import RequestRefused, uri
+from wampgate.core.kills import MESSAGE, Kills
 from wampgate.core.uri import is_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from wampgate.authorization.standing import Standing
+    from wampgate.core.interfaces import EndBy
     from wampgate.core.procedures import Asked
     from wampgate.core.realm import Realm
-    from wampgate.core.router import Router
-    from wampgate.core.session import Session
 
 NAME: Final = "wampgate.sessions.kill"
 
-_BY: Final = ("authid", "token_hash", "organization", "address")
+_BY: Final[tuple[EndBy, ...]] = ("authid", "token_hash", "organization", "address")
 
 
 class Kill:
@@ -27,10 +25,8 @@ class Kill:
     The result is how many sessions were ended. The caller's own lives on.
     """
 
-    def __init__(self, realm: Realm, router: Router, standing: Standing | None) -> None:
-        self._realm = realm
-        self._router = router
-        self._standing = standing
+    def __init__(self, realm: Realm, standing: Standing | None) -> None:
+        self._kills = Kills(realm, None if standing is None else standing.belongs)
 
     def __call__(self, asked: Asked) -> None:
         """Answer a call.
@@ -41,28 +37,9 @@ class Kill:
         values = asked.arguments(*_BY, "reason", "message")
         by = [(name, values[name]) for name in _BY if values.get(name) is not None]
         reason = values.get("reason", uri.KILLED)
-        message = values.get("message", "the session was ended by an administrator")
+        message = values.get("message", MESSAGE)
         if len(by) != 1 or not isinstance(by[0][1], str) or not isinstance(message, str):
             raise RequestRefused(uri.INVALID_ARGUMENT, f"name exactly one of {', '.join(_BY)}, as text")
         if not isinstance(reason, str) or not is_uri(reason):
             raise RequestRefused(uri.INVALID_ARGUMENT, "the reason is not a URI")
-        concerned = self._test(*by[0])
-        sessions = [s for s in self._realm.sessions.values() if s is not asked.caller and concerned(s)]
-        for session in sessions:
-            self._router.goodbye(session, reason, message)
-        asked.result(len(sessions))
-
-    def _test(self, by: str, value: str) -> Callable[[Session], bool]:
-        if by == "authid":
-            return lambda session: session.principal.authid == value
-        if by == "token_hash":
-            return lambda session: session.principal.token_id == value
-        if by == "address":
-            return lambda session: session.connection.address == value
-        return lambda session: self._belongs(session, value)
-
-    def _belongs(self, session: Session, organization: str) -> bool:
-        own = session.principal.organizations
-        if own is not None:
-            return organization in own
-        return self._standing is not None and self._standing.belongs(session, organization)
+        asked.result(self._kills.end(by[0][0], by[0][1], reason, message, spare=asked.caller))

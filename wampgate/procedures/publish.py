@@ -46,19 +46,13 @@ class Publish:
             if not caller.established:
                 return
             try:
-                _check(decision, topic)
+                if not decision.allowed:
+                    raise self._realm.refusal(caller, "publish", topic, "exact", decision)
                 asked.result(self._realm.broker.publish(caller, topic, options, payload, decision.disclose))
             except RequestRefused as refusal:
                 asked.refuse(refusal)
 
         when_decided(self._realm.authorize(caller, "publish", topic, "exact"), decided)
-
-
-def _check(decision: Decision, topic: str) -> None:
-    if decision.failed:
-        raise RequestRefused(uri.AUTHORIZATION_FAILED, "it could not be decided whether this is allowed; try again")
-    if not decision.allowed:
-        raise RequestRefused(uri.NOT_AUTHORIZED, f"this session may not publish {topic}")
 
 
 def _event_of(asked: Asked) -> tuple[str, Payload, PublishOptions]:

@@ -36,12 +36,11 @@ class Refresh:
         self._standing = standing
         self._guesses = guesses
 
-    async def __call__(self, asked: Asked) -> None:
-        """Answer a call.
+    def __call__(self, asked: Asked) -> None:
+        """Answer a call, as soon as its address may have one more token looked at.
 
         Raises:
-            RequestRefused: the token is missing, not accepted or another user's.
-            StoreUnavailable: the store can't say now.
+            RequestRefused: the token is missing, or the caller has none to go on from.
         """
         caller = asked.caller
         token = asked.arguments("token").get("token")
@@ -49,9 +48,39 @@ class Refresh:
             raise RequestRefused(uri.NOT_AUTHORIZED, "this session has no token of a user to go on from")
         if not isinstance(token, str) or not token:
             raise RequestRefused(uri.INVALID_ARGUMENT, "wampgate.auth.refresh takes (token: str)")
-        principal = await self._authenticate(caller, token)
-        if not caller.established:
-            return
+        network = caller.connection.network
+
+        def check() -> None:
+            limit = self._guesses.exhausted(network)
+            if caller.established and limit is None:
+                asked.later(self._look(asked, token))
+                return
+            self._guesses.ended(network, token)
+            if caller.established:
+                caller.realm.counters[f"limit_{limit}"] += 1
+                _record(caller, f"too many refused logins from this address: limits.{limit}")
+                asked.refuse(_DENIED)
+
+        self._guesses.attempt(network, token, check)
+
+    async def _look(self, asked: Asked, token: str) -> None:
+        """Have the token looked at.
+
+        Raises:
+            RequestRefused: it is not accepted or another user's.
+            StoreUnavailable: the store can't say now.
+        """
+        caller = asked.caller
+        try:
+            principal = await self._authenticate(caller, token)
+        finally:
+            self._guesses.ended(caller.connection.network, token)
+        if caller.established:
+            await self._go_on(asked, principal)
+
+    async def _go_on(self, asked: Asked, principal: Principal) -> None:
+        """Give the session its new token and today's rights."""
+        caller = asked.caller
         before, caller.principal = caller.principal, principal
         self._router.expire(caller, inf if principal.expires is None else principal.expires)
         if self._standing is not None:
@@ -61,19 +90,24 @@ class Refresh:
         asked.result(None if principal.expires is None else self._router.seconds_until(principal.expires))
 
     async def _authenticate(self, caller: Session, token: str) -> Principal:
-        address = caller.connection.address
-        if self._guesses.exhausted(address):
-            raise _DENIED
         # Asking for the session's own authid refuses every other user's token.
         details = HelloDetails(roles=ClientRoles(), authid=caller.principal.authid)
         try:
             principal = await self._authenticator.authenticate(details, Challenge("ticket"), token, {})
         except JoinRefused as refusal:
-            self._guesses.failed(address)
+            self._guesses.failed(caller.connection.network)
+            _record(caller, refusal.log or refusal.message)
             raise RequestRefused(refusal.error, refusal.message, refusal.log) from None
         if principal.user != caller.principal.user:
+            self._guesses.failed(caller.connection.network)
+            _record(caller, f"a token of {principal.authid!r}, who is no user of the store")
             raise _DENIED
         return principal
+
+
+def _record(caller: Session, because: str) -> None:
+    """Tell the log why a token was refused; never which."""
+    caller.realm.record("refresh_refused", caller, because=because)
 
 
 _DENIED: Final = RequestRefused(uri.AUTHENTICATION_DENIED, "the token is not accepted")

@@ -22,10 +22,13 @@ class Portions:
 
     Most users are in a few organizations, support staff in 20,000. Nobody knows
     beforehand who is asked for, so the estimate rises at once and falls slowly.
+
+    Args:
+        rows_each: so many rows is a value expected to bring at first.
     """
 
-    def __init__(self) -> None:
-        self._rows_each = ROWS / _FIRST
+    def __init__(self, rows_each: float = ROWS / _FIRST) -> None:
+        self._rows_each = rows_each
 
     def of(self, values: Sequence[str]) -> Iterator[Sequence[str]]:
         """The portions, each as large as is best when it is its turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from wampgate.stores.postgres_address import PostgresAddress
@@ -9,8 +10,11 @@ from wampgate.stores.postgres_batches import PostgresBatches
 from wampgate.stores.postgres_listener import PostgresListener
 from wampgate.stores.postgres_pool import PostgresPool
 from wampgate.stores.sql import Query, SqlTokenStore
+from wampgate.stores.token_memory import TokenMemory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twisted.internet.posixbase import PosixReactorBase
 
     from wampgate.stores.questions import TokenHash
@@ -68,6 +72,11 @@ class PostgresTokenStore(SqlTokenStore):
         token_hash: how tokens lie in the table: ``sha256`` (lowercase hexadecimal) or ``plain``.
         timezone: the zone of ``timestamp without time zone``; a query may use it as ``%(timezone)s``.
         allow_null_expires: whether a token whose ``expires`` is NULL is good for ever.
+        many_tokens_query: ``token_query`` for an array of tokens, which come before the other columns, where there is
+            such a form; else ``token_query`` is asked for many in a UNION ALL.
+        token_tables: the tables that ``token_query`` reads; None for that of the default query, and for
+            none if another query is given. Only if they tell of all changes, tokens are remembered.
+        token_cache_seconds: how long a token that was found is remembered; 0 for not at all.
 
     Raises:
         ValueError: an argument can't be used; says which, without the DSN.
@@ -86,30 +95,48 @@ class PostgresTokenStore(SqlTokenStore):
         token_hash: TokenHash = "sha256",  # noqa: S107 - a kind, no token
         timezone: str = "UTC",
         allow_null_expires: bool = False,
+        many_tokens_query: str | None = None,
+        token_tables: Sequence[str] | None = None,
+        token_cache_seconds: float = 30.0,
     ) -> None:
         if pool_size < 1:
             raise ValueError(f"pool_size is {pool_size!r}: expected at least 1")
+        if not 0 <= token_cache_seconds < math.inf:
+            raise ValueError(
+                f"token_cache_seconds is {token_cache_seconds!r}: expected a number of seconds, at least 0"
+            )
+        if token_tables is None:
+            token_tables = () if token_query else ("oauth_access_tokens",)
         address = PostgresAddress(dsn)
         pool = PostgresPool(reactor, address, size=pool_size, timeout=timeout)
         primary = address if listen_dsn is None else PostgresAddress(listen_dsn)
+        listener = PostgresListener(reactor, primary, pool, timeout=timeout, token_tables=token_tables)
         super().__init__(
             reactor,
             pool,
             PostgresBatches(reactor, pool),
-            PostgresListener(reactor, primary, pool, timeout=timeout),
+            listener,
+            memory=TokenMemory(reactor, listener, token_cache_seconds),
+            at_once=pool_size,
             timeout=timeout,
-            token_query=_query("token_query", "token", token_query, TOKEN_QUERY, _TOKENS),
-            membership_query=_query("membership_query", "user", membership_query, MEMBERSHIP_QUERY, _MEMBERSHIPS),
+            token_query=(
+                _given("token_query", "token", token_query, many_tokens_query)
+                if token_query
+                else Query("token_query", "token", TOKEN_QUERY, _TOKENS)
+            ),
+            membership_query=(
+                _given("membership_query", "user", membership_query)
+                if membership_query
+                else Query("membership_query", "user", MEMBERSHIP_QUERY, _MEMBERSHIPS)
+            ),
             token_hash=token_hash,
             timezone=timezone,
             allow_null_expires=allow_null_expires,
         )
 
 
-def _query(name: str, parameter: str, given: str | None, default: str, many: str) -> Query:
-    """The query that is given, known to take its parameters by name as psycopg2 wants it; else the default one."""
-    if not given:
-        return Query(name, parameter, default, many)
+def _given(name: str, parameter: str, given: str, many: str | None = None) -> Query:
+    """The query that is given, known to take its parameters by name as psycopg2 wants it."""
     if f"%({parameter})s" not in given:
         raise ValueError(f"{name} does not use its parameter %({parameter})s")
     try:
@@ -118,4 +145,4 @@ def _query(name: str, parameter: str, given: str | None, default: str, many: str
         raise ValueError(f"{name} uses a parameter that there is not: {error.args[0]}") from None
     except (ValueError, TypeError):
         raise ValueError(f"{name} has a single % that is no parameter: write %%") from None
-    return Query(name, parameter, given)
+    return Query(name, parameter, given, many or "")

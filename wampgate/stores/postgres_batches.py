@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from wampgate.stores.deadlines import turn
+from wampgate.stores.portions import MOST
 from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ AT_ONCE: Final = 2
 
 ROWS_AT_ONCE: Final = 20_000
 """So many rows are sorted by what was asked for before others have their turn."""
-
-# "syntax error or access rule violation" and "feature not supported": asking again would not help.
-_FOR_GOOD: Final = ("42", "0A")
 
 
 class PostgresBatches:
@@ -52,22 +50,40 @@ class PostgresBatches:
         self._engine = engine
         self._single: set[str] = set()
 
+    def most(self, query: Query) -> int:
+        """See :class:`wampgate.stores.sql.Batches`."""
+        if query.name in self._single:
+            return 1
+        return MOST if query.many else BRANCHES
+
     async def ask_each(
         self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
     ) -> list[Rows]:
         """See :class:`wampgate.stores.sql.Batches`."""
-        if query.name in self._single:
+        if len(values) == 1 or query.name in self._single:
             return await self._ask_singly(query, values, parameters, deadline)
         try:
             if query.many:
                 return await self._ask_many(query, values, parameters, deadline)
             return await self._ask_branches(query, values, parameters, deadline)
         except QueryRefused as refused:
-            # One value may not fit, or the query can't stand in a larger one.
+            if refused.fits_nothing:
+                return await self._ask_halves(query, values, parameters, deadline)
+            # The query may not be fit to stand in a larger one.
             rows = await self._ask_singly(query, values, parameters, deadline)
-            if refused.code.startswith(_FOR_GOOD):
+            if refused.for_good:
                 self._ask_singly_from_now_on(query, refused.reason)
             return rows
+
+    async def _ask_halves(
+        self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
+    ) -> list[Rows]:
+        """One value that fits no column must not make a question of each of the others: search for it."""
+        middle = len(values) // 2
+        return [
+            *await self.ask_each(query, values[:middle], parameters, deadline),
+            *await self.ask_each(query, values[middle:], parameters, deadline),
+        ]
 
     def _ask_singly_from_now_on(self, query: Query, reason: str) -> None:
         self._single.add(query.name)

@@ -28,6 +28,8 @@ _TELLING: Final = frozenset({"42P01", "42703", "42501", "42883", "42846", "3F000
 # what was asked for can't stand in the column.
 _FITTING_NOTHING: Final = frozenset({"22P02", "22003", "22P05", "22021"})
 
+# "syntax error or access rule violation" and "feature not supported".
+_FOR_GOOD: Final = ("42", "0A")
 
 _ROWS_AT_ONCE: Final = 20_000
 """So many rows are read before others have their turn; they take about 20 ms."""
@@ -188,9 +190,14 @@ class PostgresConnection:
 def _refusal(error: psycopg2.Error) -> QueryRefused:
     code = error.pgcode
     if code is None:
-        return QueryRefused("it returns no rows: expected a SELECT")
+        return QueryRefused("it returns no rows: expected a SELECT", for_good=True)
     words = f": {error.diag.message_primary}" if code in _TELLING else ""
-    return QueryRefused(f"{_name_of(code)} ({code}){words}", code=code, fits_nothing=code in _FITTING_NOTHING)
+    return QueryRefused(
+        f"{_name_of(code)} ({code}){words}",
+        code=code,
+        fits_nothing=code in _FITTING_NOTHING,
+        for_good=code.startswith(_FOR_GOOD),
+    )
 
 
 def _name_of(code: str) -> str:

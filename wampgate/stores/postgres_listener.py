@@ -15,11 +15,12 @@ from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import TooLate, within
 from wampgate.stores.notifications import CHANNEL, PayloadUnreadable, heartbeat, read
 from wampgate.stores.postgres_address import HostNames, PostgresAddress
+from wampgate.stores.postgres_batches import array_literal
 from wampgate.stores.postgres_connection import ConnectionGone, PostgresConnection
 from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.posixbase import PosixReactorBase
     from twisted.python.failure import Failure
@@ -47,8 +48,28 @@ FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
 WHERE p.proname = 'wampgate_tell' AND t.tgenabled IN ('O', 'A')
 """
 
+# Whether each table has all the triggers that a table of tokens needs: bits 8, 16 and 32 stand for DELETE, UPDATE and
+# TRUNCATE. What is written to a partition or a child directly does not fire its parent's.
+_TELLS_OF_ALL: Final = """
+SELECT coalesce(pg_catalog.bool_and(events & 56 = 56), false) FROM (
+    SELECT coalesce(pg_catalog.bit_or(t.tgtype), 0) AS events
+    FROM pg_catalog.unnest(%(tables)s::text[]) AS wanted (name)
+    LEFT JOIN pg_catalog.pg_class c
+        ON c.oid = pg_catalog.to_regclass(wanted.name) AND c.relkind = 'r' AND NOT c.relhassubclass
+    LEFT JOIN pg_catalog.pg_trigger t
+        ON t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL AND t.tgattr::text = ''
+        AND t.tgfoid IN (SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.proname = 'wampgate_tell')
+    GROUP BY wanted.name
+) AS tables
+"""
+
+CATCH_UP_SECONDS: Final = 0.05
+"""So far apart, at least, are the notifications that :meth:`PostgresListener.catch_up` sends."""
+
 _READ_ONLY: Final = "25006"
 """What a replica answers to NOTIFY."""
+
+_DEAF: Final = "changes in the token store are not heard of now"
 
 _NO_TRIGGERS: Final = "no table here has the triggers that tell of changes; docs/postgres.md shows how to install them"
 
@@ -69,10 +90,17 @@ class PostgresListener:
         address: where the primary is.
         questions: what asks the store's questions.
         timeout: seconds for connecting, and for each answer and each notification.
+        token_tables: the tables that decide about a token; none if it is not known which.
     """
 
     def __init__(
-        self, reactor: PosixReactorBase, address: PostgresAddress, questions: Engine, *, timeout: float
+        self,
+        reactor: PosixReactorBase,
+        address: PostgresAddress,
+        questions: Engine,
+        *,
+        timeout: float,
+        token_tables: Sequence[str] = (),
     ) -> None:
         self._reactor = reactor
         self._address = address
@@ -83,6 +111,8 @@ class PostgresListener:
         self._listening: Deferred[None] | None = None
         self._proven = False
         self._tables = ""
+        self._token_tables = array_literal(token_tables)
+        self._tells_of_tokens = False
         self._complaint = ""
         self._failures = 0
         self._rotation = 0
@@ -91,11 +121,51 @@ class PostgresListener:
         self._lost = False
         self._waiting: Deferred[None] | None = None
         self._unreadable = False
+        self._marks: dict[str, Deferred[None]] = {}
+        self._next_mark = 0.0
 
     @property
     def hears(self) -> bool:
         """Whether it hears of changes at once, now."""
         return self._proven and bool(self._tables)
+
+    @property
+    def hears_tokens(self) -> bool:
+        """See :class:`wampgate.stores.token_memory.Witness`."""
+        return self._proven and self._tells_of_tokens
+
+    async def catch_up(self, deadline: float) -> None:
+        """See :class:`wampgate.stores.token_memory.Witness`.
+
+        Postgres hands out notifications in the order of their transactions' commits. So
+        when one arrives that was sent just now, all earlier ones have arrived.
+
+        Raises:
+            StoreUnavailable: it does not arrive in time, or nothing is heard.
+        """
+        await self._pause(deadline)
+        mark = secrets.token_hex(8)
+        arrived = self._marks[mark] = Deferred()
+        try:
+            if not self._proven:
+                raise StoreUnavailable(_DEAF)
+            await self._questions.ask(_SEND, {"payload": heartbeat(mark)}, deadline)
+            if not arrived.called:
+                await within(self._reactor, max(0.0, deadline - self._reactor.seconds()), arrived)
+        except (TooLate, QueryRefused):
+            raise StoreUnavailable(_DEAF) from None
+        finally:
+            self._marks.pop(mark, None)
+        if not self._proven:
+            raise StoreUnavailable(_DEAF)
+
+    async def _pause(self, deadline: float) -> None:
+        """Keep notifications apart: each wakes all who listen in this database."""
+        now = self._reactor.seconds()
+        due = max(now, self._next_mark)
+        self._next_mark = due + CATCH_UP_SECONDS
+        if due > now:
+            await deferLater(self._reactor, max(0.0, min(due, deadline) - now))  # type: ignore[arg-type] # Twisted's own reactor
 
     def start(self, heard: Callable[[Change], None]) -> None:
         """Begin to listen, and go on whatever happens."""
@@ -154,9 +224,16 @@ class PostgresListener:
                 await self._rest(HEARTBEAT_SECONDS)
                 await self._beat(connection)
         finally:
-            self._proven = False
-            self._tables = ""
+            self._deaf()
             connection.close()
+
+    def _deaf(self) -> None:
+        """Nothing is heard any more: who waits for what was sent need not wait longer."""
+        self._proven = self._tells_of_tokens = False
+        self._tables = ""
+        for arrived in self._marks.values():
+            if not arrived.called:
+                arrived.callback(None)
 
     async def _prove(self, connection: PostgresConnection) -> None:
         """See that a notification arrives that was sent where the questions are asked."""
@@ -198,6 +275,7 @@ class PostgresListener:
         """Find out who would tell; if it is not known yet, say so and that changes may have been missed."""
         heard = self.hears
         [(tables,)] = await connection.ask(_TABLES, {}, self._timeout)
+        [(self._tells_of_tokens,)] = await connection.ask(_TELLS_OF_ALL, {"tables": self._token_tables}, self._timeout)
         self._tables = tables or ""
         if not self._tables:
             self._complain(_NO_TRIGGERS)
@@ -258,7 +336,9 @@ class PostgresListener:
             self._unreadable_arrived()
             return
         if notification.heartbeat:
-            if notification.heartbeat == self._heartbeat:
+            if notification.heartbeat in self._marks:
+                self._marks.pop(notification.heartbeat).callback(None)
+            elif notification.heartbeat == self._heartbeat:
                 self._arrived = True
                 self._wake()
         elif notification.users or notification.everything:

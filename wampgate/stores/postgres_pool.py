@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.backoff import delay_after
-from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.deadlines import Deadline, TooLate, within
 from wampgate.stores.postgres_address import HostNames, PostgresAddress
 from wampgate.stores.postgres_connection import ConnectionGone, PostgresConnection
 from wampgate.stores.sql import QueryRefused
@@ -19,7 +19,6 @@ from wampgate.stores.sql import QueryRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twisted.internet.base import DelayedCall
     from twisted.internet.posixbase import PosixReactorBase
     from twisted.python.failure import Failure
 
@@ -49,14 +48,14 @@ class _Question:
         self.query = query
         self.parameters = parameters
         self.answer: Deferred[Rows] = Deferred()
-        self.timer: DelayedCall | None = None
+        self.timer: Deadline | None = None
         self.tried = 0
 
     def settle(self, answer: Rows | Exception) -> None:
         """Give the answer, unless there has been one."""
         if self.answer.called:
             return
-        if self.timer is not None and self.timer.active():
+        if self.timer is not None:
             self.timer.cancel()
         if isinstance(answer, Exception):
             self.answer.errback(answer)
@@ -164,7 +163,7 @@ class PostgresPool:
         elif len(self._waiting) >= MAX_WAITING:
             question.settle(StoreUnavailable("too many questions wait for the token store"))
         else:
-            question.timer = self._reactor.callLater(seconds, self._give_up, question)
+            question.timer = Deadline(self._reactor, seconds, lambda: self._give_up(question))
             self._waiting.append(question)
             self._hand_out()
         return question.answer

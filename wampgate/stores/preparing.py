@@ -14,17 +14,23 @@ import psycopg2
 
 from wampgate.core.errors import WampgateError
 from wampgate.stores.postgres_address import PostgresAddress
+from wampgate.stores.presets import OUR_TABLE, PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-Kind = Literal["postgres", "sqlite"]
+    from wampgate.stores.presets import TokenTable
+
+Kind = Literal["postgres", "sqlite", "outbox"]
 
 CONNECT_SECONDS: Final = 10
+LOCK_SECONDS: Final = 5
+_TOKEN_TRIGGERS: Final = "postgres_token_triggers.sql"  # noqa: S105 - a file's name
 _FILES: Final[dict[Kind, tuple[str, ...]]] = {
-    "postgres": ("postgres.sql", "postgres_triggers.sql"),
+    "postgres": ("postgres.sql", "postgres_tell.sql", _TOKEN_TRIGGERS, "postgres_member_triggers.sql"),
     "sqlite": ("sqlite.sql",),
+    "outbox": ("outbox.sql",),
 }
 _NAME: Final = re.compile(
     r"CREATE (?:OR REPLACE )?(?P<what>TABLE|INDEX|FUNCTION|TRIGGER) (?:IF NOT EXISTS )?(?P<name>\w+)"
@@ -62,21 +68,39 @@ class Statement:
     explanation: str
 
 
-def statements(kind: Kind) -> list[Statement]:
-    """What makes a new database ready, in order. Tables and indexes that are there stay as they are."""
-    return [_statement(block) for file in _FILES[kind] for block in _blocks(file)]
+def statements(kind: Kind, preset: str | None = None) -> list[Statement]:
+    """What makes a database ready, in order. Tables and indexes that are there stay as they are.
+
+    Args:
+        kind: which database; "outbox" for that in Postgres.
+        preset: a key of :data:`wampgate.stores.presets.PRESETS`, if another server's tables hold the
+            tokens: then no table for tokens is made, and the triggers are for those.
+    """
+    tables = (OUR_TABLE,) if preset is None else PRESETS[preset].tables
+    made = [_statement(block) for file in _FILES[kind] for block in _blocks(file, tables)]
+    if preset is None:
+        return made
+    ours = OUR_TABLE.name
+    return [one for one in made if one.what == "TRIGGER" or ours not in (one.name, one.table)]
 
 
 def removal_of_triggers() -> str:
     """The statement that takes the triggers on Postgres' tables away again, with its explanation."""
-    return "\n\n".join(_blocks("postgres_triggers_removal.sql"))
+    return "\n\n".join(_blocks("postgres_triggers_removal.sql", ()))
 
 
-def _blocks(file: str) -> list[str]:
+def _blocks(file: str, token_tables: Sequence[TokenTable]) -> list[str]:
     """A schema file's statements with the comments before them; a blank line separates two."""
     text = files("wampgate.stores").joinpath("schema", file).read_text(encoding="utf-8")
-    blocks = (block.strip() for block in text.split("\n\n"))
-    return [block for block in blocks if not all(line.startswith("--") for line in block.splitlines())]
+    blocks = [block.strip() for block in text.split("\n\n")]
+    blocks = [block for block in blocks if not all(line.startswith("--") for line in block.splitlines())]
+    if file != _TOKEN_TRIGGERS:
+        return blocks
+    return [block.format(table=one.name, arguments=_arguments(one)) for one in token_tables for block in blocks]
+
+
+def _arguments(table: TokenTable) -> str:
+    return ", ".join(f"'{argument}'" for argument in (table.column, *(table.owner or ())))
 
 
 def _statement(block: str) -> Statement:
@@ -89,39 +113,112 @@ def _statement(block: str) -> Statement:
     return Statement(named["what"], named["name"], named["table"] or "", sql, " ".join(comment))
 
 
-def tables_that_do_not_tell(dsn: str) -> list[str]:
+def tables_that_do_not_tell(dsn: str, preset: str | None = None) -> list[str]:
     """The tables in a Postgres database that lack a trigger that tells of changes. Blocks: not for the reactor.
+
+    Args:
+        dsn: libpq's connection string or URI.
+        preset: see :func:`statements`.
 
     Raises:
         ValueError: the DSN can't be read.
         PreparationFailed: the server can't be reached or refuses.
     """
     with _connected(dsn) as cursor:
-        triggers = [statement for statement in statements("postgres") if statement.what == "TRIGGER"]
-        silent = []
-        for statement in triggers:
+        return list(dict.fromkeys(trigger.table for trigger in _missing_triggers(cursor, preset)))
+
+
+def missing_triggers(dsn: str, preset: str) -> list[Statement]:
+    """What makes a preset's tables tell of changes, in order; empty if they do. Blocks: not for the reactor.
+
+    Raises:
+        ValueError: the DSN can't be read.
+        PreparationFailed: the server can't be reached or refuses, or a table is not there.
+    """
+    tables = [table.name for table in PRESETS[preset].tables]
+    with _connected(dsn) as cursor:
+        for table in tables:
+            cursor.execute(_POSTGRES_EXISTS, (table,))
+            if not cursor.fetchone()[0]:
+                raise PreparationFailed(
+                    f"Postgres {PostgresAddress(dsn)} has no table {table}, which the preset {preset} asks:"
+                    " let that server's migrations make it, then run this again."
+                )
+        triggers = [trigger for trigger in _missing_triggers(cursor, preset) if trigger.table in tables]
+    function = [one for one in statements("postgres", preset) if one.what == "FUNCTION"]
+    return [*function, *triggers] if triggers else []
+
+
+def install(dsn: str, missing: Sequence[Statement]) -> bool:
+    """Run statements, all or nothing. Blocks: not for the reactor.
+
+    Args:
+        dsn: libpq's connection string or URI, of a role that may do so.
+        missing: what :func:`missing_triggers` returned.
+
+    Returns:
+        Whether the role had the right; if not, nothing was done.
+
+    Raises:
+        ValueError: the DSN can't be read.
+        PreparationFailed: the server can't be reached or refuses.
+    """
+    with _connected(dsn) as cursor:
+        # Who waits for the lock makes all who want to write wait behind.
+        cursor.execute(f"SET LOCAL lock_timeout = {LOCK_SECONDS * 1000:.0f}")
+        try:
+            for statement in missing:
+                cursor.execute(statement.sql)
+        except psycopg2.errors.InsufficientPrivilege:
+            cursor.connection.rollback()
+            return False
+        return True
+
+
+def _missing_triggers(cursor: Any, preset: str | None) -> list[Statement]:
+    missing = []
+    for statement in statements("postgres", preset):
+        if statement.what == "TRIGGER":
             cursor.execute(_POSTGRES_TRIGGER_EXISTS, (statement.name, statement.table))
             if not cursor.fetchone()[0]:
-                silent.append(statement.table)
-        return list(dict.fromkeys(silent))
+                missing.append(statement)
+    return missing
 
 
-def prepare_postgres(dsn: str) -> list[str]:
+def prepare_postgres(dsn: str, preset: str | None = None) -> list[str]:
     """Create what is missing in a Postgres database, all or nothing. Blocks: not for the reactor.
+
+    Args:
+        dsn: libpq's connection string or URI, of a role that may create tables.
+        preset: see :func:`statements`.
+
+    Returns:
+        The names of what was created; empty if all tables and indexes were there. Only tables that are
+        created get triggers; for those of a preset's server see :func:`missing_triggers`.
+
+    Raises:
+        ValueError: the DSN can't be read.
+        PreparationFailed: the server can't be reached or refuses.
+    """
+    with _connected(dsn) as cursor:
+        return _create(statements("postgres", preset), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
+
+
+def prepare_outbox(dsn: str) -> list[str]:
+    """Create what is missing of an outbox in a Postgres database, all or nothing. Blocks: not for the reactor.
 
     Args:
         dsn: libpq's connection string or URI, of a role that may create tables.
 
     Returns:
-        The names of what was created; empty if all tables and indexes were there. Only tables that are
-        created get triggers.
+        The names of what was created; empty if all tables and indexes were there.
 
     Raises:
         ValueError: the DSN can't be read.
         PreparationFailed: the server can't be reached or refuses.
     """
     with _connected(dsn) as cursor:
-        return _create(statements("postgres"), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
+        return _create(statements("outbox"), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
 
 
 @contextmanager

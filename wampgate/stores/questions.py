@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
@@ -77,20 +78,34 @@ def token_of(rows: Sequence[Sequence[Any]], *, allow_null_expires: bool) -> Toke
 
 
 def memberships_of(rows: Sequence[Sequence[Any]]) -> list[Membership]:
-    """The memberships that rows of ``(organization_id)`` or ``(organization_id, role)`` describe.
+    """The memberships that rows of ``(organization_id)``, ``(…, role)`` or ``(…, role, since)`` describe.
 
     Raises:
         RowsUnusable: other columns or other types.
     """
-    _check_width(rows, 1, 2, "(organization_id) or (organization_id, role)")
+    _check_width(rows, 1, 3, "(organization_id), (organization_id, role) or (organization_id, role, since)")
     return list(_memberships(rows))
 
 
 def _memberships(rows: Iterable[Sequence[Any]]) -> Iterable[Membership]:
-    for organization_id, *role in rows:
+    for organization_id, *more in rows:
         organization = _text_of(organization_id, "organization_id")
         if organization:
-            yield Membership(organization, _text_of(role[0], "role") if role else "")
+            role = _text_of(more[0], "role") if more else ""
+            yield Membership(organization, role, _since(more[1]) if len(more) > 1 else None)
+
+
+def _since(value: object) -> float:
+    """When a membership began, in seconds since 1970; infinity for NULL."""
+    if value is None:
+        return math.inf
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.timestamp()
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise RowsUnusable(
+        f"since is of type {type(value).__name__}: expected seconds since 1970, or a time with its time zone"
+    )
 
 
 def _check_width(rows: Sequence[Sequence[Any]], least: int, most: int, contract: str) -> None:

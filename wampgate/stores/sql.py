@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
+from wampgate.core.interfaces import Token
+from wampgate.stores.batching import Batching
 from wampgate.stores.deadlines import turn
 from wampgate.stores.hints import Hints
 from wampgate.stores.portions import ROWS, Portions
@@ -29,14 +31,21 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
-    from wampgate.core.interfaces import Change, Membership, Token
+    from wampgate.core.interfaces import Change, Membership
     from wampgate.stores.deadlines import Clock
+    from wampgate.stores.token_memory import TokenMemory
 
 log = Logger()
 
 V = TypeVar("V")
 
 Rows: TypeAlias = list[tuple[Any, ...]]
+
+_CONFIRMED_AT_ONCE: Final = 1_000
+"""So many remembered tokens are confirmed at once: that costs one notification, however many they are."""
+
+_CONFIRMATIONS: Final = 2
+"""So many of those are under way at the same time: who comes while one is, need not wait for its end."""
 
 _TRIES: Final = 5
 """So often an answer for many is asked for again because rows changed while it was on its way."""
@@ -68,10 +77,12 @@ class QueryRefused(Exception):
         code: the SQLSTATE; empty if there is none.
         fits_nothing: a parameter can't be a value of its column at all ("abc" where
             integers are), so there is no such row.
+        for_good: it would be refused for any other value too.
     """
 
-    def __init__(self, reason: str, *, code: str = "", fits_nothing: bool = False) -> None:
+    def __init__(self, reason: str, *, code: str = "", fits_nothing: bool = False, for_good: bool = False) -> None:
         super().__init__(reason)
+        self.for_good = for_good
         self.reason = reason
         self.code = code
         self.fits_nothing = fits_nothing
@@ -106,6 +117,9 @@ class Engine(Protocol):
 
 class Batches(Protocol):
     """Asks one query for many values."""
+
+    def most(self, query: Query) -> int:
+        """How many values are best asked for in one batch, at least 1."""
 
     async def ask_each(
         self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
@@ -146,6 +160,8 @@ class SqlTokenStore:
         engine: runs the queries.
         batches: runs them for many at once.
         ear: hears of changes.
+        memory: remembers tokens that were found; None for not at all.
+        at_once: so many batches of questions of a kind are under way at the same time, at most.
         timeout: seconds until a question that is not answered is refused.
         token_query: returns ``(user_id, seconds_left)`` for the parameter ``token``.
         membership_query: returns ``(organization_id[, role])`` for the parameter ``user``.
@@ -164,6 +180,8 @@ class SqlTokenStore:
         batches: Batches,
         ear: Ear,
         *,
+        memory: TokenMemory | None = None,
+        at_once: int = 1,
         timeout: float,
         token_query: Query,
         membership_query: Query,
@@ -178,6 +196,7 @@ class SqlTokenStore:
         self._engine = engine
         self._batches = batches
         self._ear = ear
+        self._memory = memory
         self._timeout = timeout
         self._token_query = token_query
         self._membership_query = membership_query
@@ -186,14 +205,35 @@ class SqlTokenStore:
         self._allow_null_expires = allow_null_expires
         self._revisions = Revisions()
         self._hints: Hints | None = None
+        self._token_portions = Portions(rows_each=1)
+        self._membership_portions = Portions()
+        self._token_batches: Batching[Token | None] = Batching(
+            clock,
+            self._ask_tokens,
+            at_once=at_once,
+            size=lambda: min(batches.most(token_query), self._token_portions.size),
+            learns=not token_query.many,
+        )
+        self._membership_batches: Batching[Sequence[Membership]] = Batching(
+            clock,
+            self._ask_memberships,
+            at_once=at_once,
+            size=lambda: min(batches.most(membership_query), self._membership_portions.size),
+            learns=not membership_query.many,
+        )
+        self._confirmations: Batching[Token | None] = Batching(
+            clock,
+            self._confirm_tokens,
+            at_once=_CONFIRMATIONS,
+            size=lambda: _CONFIRMED_AT_ONCE,
+            learns=False,
+        )
         self._tokens: SingleFlight[Token | None] = SingleFlight(
-            clock, timeout, self._ask_token, revisions=self._revisions, subject=_user_of
+            clock, timeout, self._find_token, revisions=self._revisions, subject=_user_of
         )
         self._members: SingleFlight[Sequence[Membership]] = SingleFlight(
-            clock, timeout, self._ask_memberships, revisions=self._revisions, subject=lambda user, _: user
+            clock, timeout, self._find_memberships, revisions=self._revisions, subject=lambda user, _: user
         )
-        self._token_portions = Portions()
-        self._membership_portions = Portions()
         self._reported: set[tuple[str, str]] = set()
 
     @property
@@ -222,7 +262,7 @@ class SqlTokenStore:
         """
         await self._engine.start()
         if self._hints is not None:
-            self._ear.start(self._hints.add)
+            self._ear.start(self._heard)
         if self._engine.ready:
             try:
                 await self.look_up("wampgate asks for this token when it starts")
@@ -236,6 +276,13 @@ class SqlTokenStore:
             self._ear.stop()
             self._hints.stop()
         await self._engine.stop()
+
+    def _heard(self, hint: Change) -> None:
+        """Something was heard; it is told a little later, if there is much of it."""
+        if self._memory is not None:
+            self._memory.heard(hint)
+        if self._hints is not None:
+            self._hints.add(hint)
 
     async def look_up(self, token: str) -> Token | None:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
@@ -286,23 +333,39 @@ class SqlTokenStore:
         for _ in range(_TRIES):
             asked = self._revisions.number
             for portion in portions.of(values):
-                rows = await self._ask_each(query, portion)
-                portions.brought(sum(map(len, rows)), len(portion))
-                found.update(zip(portion, await self._answers(query, rows, answer_of), strict=True))
+                deadline = self._clock.seconds() + self._timeout
+                answers = await self._answers(query, portion, portions, answer_of, deadline)
+                for value, answer in zip(portion, answers, strict=True):
+                    if isinstance(answer, StoreUnavailable):
+                        raise answer
+                    found[value] = answer
             values = [value for value in values if self._revisions.changed_since(asked, subject(value, found[value]))]
             if not values:
                 return found
         raise StoreUnavailable("the token store's rows change faster than they can be read")
 
-    async def _ask_each(self, query: Query, values: Sequence[str]) -> list[Rows]:
-        deadline = self._clock.seconds() + self._timeout
+    async def _answers(
+        self,
+        query: Query,
+        values: Sequence[str],
+        portions: Portions,
+        answer_of: Callable[[Rows], V],
+        deadline: float,
+    ) -> list[V | StoreUnavailable]:
+        """The answer for each of the values, or why there is none; asked in one batch if all goes well."""
         try:
-            return await self._batches.ask_each(query, values, self._parameters, deadline)
+            rows = await self._batches.ask_each(query, values, self._parameters, deadline)
         except QueryRefused as refused:
-            raise self._fault(query, refused.reason) from None
-
-    async def _answers(self, query: Query, rows: list[Rows], answer_of: Callable[[Rows], V]) -> list[V]:
-        answers: list[V] = []
+            if refused.for_good or len(values) == 1:
+                return [self._fault(query, refused.reason)] * len(values)
+            # The row of one value can't be read: search for it, since the others are to have their answers.
+            middle = len(values) // 2
+            halves = (values[:middle], values[middle:])
+            return [
+                answer for half in halves for answer in await self._answers(query, half, portions, answer_of, deadline)
+            ]
+        portions.brought(sum(map(len, rows)), len(values))
+        answers: list[V | StoreUnavailable] = []
         read = 0
         for each in rows:
             answers.append(self._answer(query, each, answer_of))
@@ -312,19 +375,38 @@ class SqlTokenStore:
                 await turn(self._clock)
         return answers
 
-    def _answer(self, query: Query, rows: Rows, answer_of: Callable[[Rows], V]) -> V:
+    def _answer(self, query: Query, rows: Rows, answer_of: Callable[[Rows], V]) -> V | StoreUnavailable:
         try:
             return answer_of(rows)
         except RowsUnusable as fault:
-            raise self._fault(query, str(fault)) from None
+            return self._fault(query, str(fault))
 
-    async def _ask_token(self, stored: str, deadline: float) -> Token | None:
-        rows = await self._rows(self._token_query, stored, deadline)
-        return self._answer(self._token_query, rows, self._token_of)
+    async def _find_token(self, stored: str, deadline: float) -> Token | None:
+        if self._memory is not None and self._memory.knows(stored):
+            token = await self._confirmations.ask(stored, deadline)
+            if token is not None:
+                return token
+        return await self._token_batches.ask(stored, deadline)
 
-    async def _ask_memberships(self, user: str, deadline: float) -> Sequence[Membership]:
-        rows = await self._rows(self._membership_query, user, deadline)
-        return self._answer(self._membership_query, rows, memberships_of)
+    async def _confirm_tokens(self, stored: Sequence[str], deadline: float) -> Sequence[Token | None]:
+        return [None] * len(stored) if self._memory is None else await self._memory.confirm(stored, deadline)
+
+    async def _ask_tokens(self, stored: Sequence[str], deadline: float) -> Sequence[Token | StoreUnavailable | None]:
+        asked, moment = self._clock.seconds(), self._memory.moment() if self._memory is not None else None
+        answers = await self._answers(self._token_query, stored, self._token_portions, self._token_of, deadline)
+        if self._memory is not None and moment is not None:
+            for key, answer in zip(stored, answers, strict=True):
+                if isinstance(answer, Token):
+                    self._memory.keep(key, answer, asked=asked, moment=moment)
+        return answers
+
+    async def _find_memberships(self, user: str, deadline: float) -> Sequence[Membership]:
+        return await self._membership_batches.ask(user, deadline)
+
+    async def _ask_memberships(
+        self, users: Sequence[str], deadline: float
+    ) -> Sequence[Sequence[Membership] | StoreUnavailable]:
+        return await self._answers(self._membership_query, users, self._membership_portions, memberships_of, deadline)
 
     def _token_of(self, rows: Rows) -> Token | None:
         return token_of(rows, allow_null_expires=self._allow_null_expires)
@@ -336,14 +418,6 @@ class SqlTokenStore:
         except TokenAmbiguous as fault:
             self._fault(self._token_query, str(fault))
             return None
-
-    async def _rows(self, query: Query, value: str, deadline: float) -> Rows:
-        try:
-            return await self._engine.ask(query.sql, {query.parameter: value} | self._parameters, deadline)
-        except QueryRefused as refused:
-            if refused.fits_nothing:
-                return []
-            raise self._fault(query, refused.reason) from None
 
     def _fault(self, query: Query, reason: str) -> StoreUnavailable:
         """The error for a query that does not do what it should; the first of a kind is logged."""

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.deadlines import TooLate, within
 from wampgate.stores.instants import seconds_since_1970
+from wampgate.stores.portions import MOST
 from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ class SqliteThread:
     def ask(self, query: str, parameters: Mapping[str, str], deadline: float) -> Deferred[Rows]:
         """See :class:`wampgate.stores.sql.Engine`."""
         return self._ask(lambda file: file.rows(query, parameters), deadline)
+
+    def most(self, query: Query) -> int:  # noqa: ARG002 - the interface's
+        """See :class:`wampgate.stores.sql.Batches`."""
+        return MOST
 
     async def ask_each(
         self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
@@ -263,7 +268,7 @@ class _File:
         if isinstance(error, sqlite3.OperationalError) and "user-defined function raised" in str(error):
             return QueryRefused("a row's expires can't be read: expected 'YYYY-MM-DD HH:MM:SS' or seconds since 1970")
         if isinstance(error, sqlite3.ProgrammingError) or _code_of(error) == sqlite3.SQLITE_ERROR:
-            return QueryRefused(str(error))
+            return QueryRefused(str(error), for_good=True)
         if _code_of(error) == sqlite3.SQLITE_INTERRUPT:
             return StoreUnavailable("the token store did not answer in time")
         self.close()

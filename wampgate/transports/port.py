@@ -7,7 +7,7 @@ and Origin are checked here, before either of them sees a byte.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -15,6 +15,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from wampgate.core.log_lines import Sparing
 from wampgate.transports.head import Head, RequestError, head_of
 from wampgate.transports.proxy import (
     UNIX,
@@ -22,6 +23,7 @@ from wampgate.transports.proxy import (
     ProxyHeaderError,
     TrustedProxies,
     looks_proxied,
+    network_of,
     plain_host,
     proxy_header,
 )
@@ -42,8 +44,8 @@ _FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-for
 _TELLING: Final = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded")
 """What a proxy sends to tell of its client; the first two are understood."""
 
-_SPARINGLY_SECONDS: Final = 10.0
-"""Between two log lines of one kind about refused connections: whoever connects must not fill the log."""
+_KEPT_SECONDS: Final = 30.0
+"""How long a connection that has brought a request may wait for the next one, where several may come."""
 
 _STATUS: Final = {
     400: "Bad Request",
@@ -62,25 +64,28 @@ class Sniffer(Protocol):
     factory: Port
     transport: Any  # what Twisted's interface of it leaves out is used here
 
-    def __init__(self, *, proxied: bool = False) -> None:
+    def __init__(self, serves: Serves, *, proxied: bool = False) -> None:
         """Made by the port.
 
         Args:
+            serves: what this listener serves.
             proxied: whether a PROXY protocol header has to come first.
         """
+        self._serves = serves
         self._proxied = proxied
+        self._kept = False
         self._buffer = b""
         self._deadline: Deadline | None = None
         self._entered = False
         self._counted: str | None = None
-        self._client = Client(UNIX)
+        self._client = self._origin = Client(UNIX)
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Start the clock, or refuse at once if there are too many already."""
         peer = self.transport.getPeer()
         host = getattr(peer, "host", None)
         if host is not None:
-            self._client = Client(plain_host(host), peer.port)
+            self._client = self._origin = Client(plain_host(host), peer.port)
             # Small messages leave at once instead of waiting for an acknowledgement.
             self.transport.setTcpNoDelay(True)
         if not self.factory.enter(self._client, proxied=self._proxied):
@@ -94,6 +99,10 @@ class Sniffer(Protocol):
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Read on until the header is there."""
+        if self._kept:
+            self._kept = False
+            self.factory.deadlines.cancel(self._deadline)
+            self._deadline = self.factory.deadlines.after(self.factory.header_seconds, self._late)
         self._buffer += data
         if self._proxied and not (self._take_proxy_header() and self._buffer):
             return
@@ -123,6 +132,7 @@ class Sniffer(Protocol):
         if found is None:
             return False
         self._client, size = found
+        self._origin = self._client
         self._buffer = self._buffer[size:]
         self._proxied = False
         # Behind a balancer there may be one more proxy, whose clients its headers tell.
@@ -140,13 +150,15 @@ class Sniffer(Protocol):
         self._client = self.factory.client(self._client, head)
         if self._counted is None and not self._count():
             raise RequestError(429, "there are too many connections from your address")
-        return self.factory.choose(head)
+        return self.factory.choose(head, self._serves)
 
     def _count(self) -> bool:
         """Take one of the places of the client's address, if there is one."""
-        if not self.factory.count(self._client.host):
+        network = self.factory.count(self._client.host)
+        if network is None:
             return False
-        self._counted = self._client.host
+        self._counted = network
+        self._client = replace(self._client, network=network)
         return True
 
     def _hand_over(self, factory: Any) -> None:
@@ -166,9 +178,29 @@ class Sniffer(Protocol):
         # reference to its protocol is out of our hands.
         self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]  # this is the hand-over
         self.connectionLost = connection_lost  # type: ignore[method-assign]  # this is the hand-over
+        if hasattr(protocol, "give_back"):
+            protocol.give_back = self._take_back
         buffer, self._buffer = self._buffer, b""
         protocol.makeConnection(transport)
         protocol.dataReceived(buffer)
+
+    def _take_back(self, data: bytes) -> None:
+        """Wait for another request on the connection, which is checked and counted as if it were the first.
+
+        Args:
+            data: what has come of it already.
+        """
+        # Gone are what the hand-over has put in their places.
+        del self.dataReceived, self.connectionLost
+        if self._counted is not None and self.factory.proxies.trusts(self._origin.host):
+            # A proxy brings one client's requests after another's.
+            self.factory.uncount(self._counted)
+            self._counted = None
+            self._client = self._origin
+        self._kept = True
+        self._deadline = self.factory.deadlines.after(_KEPT_SECONDS, self.transport.abortConnection)
+        if data:
+            self.dataReceived(data)
 
     def _refuse(self, error: RequestError) -> None:
         self.factory.refuse(error, self._client.host)
@@ -183,7 +215,7 @@ class Sniffer(Protocol):
         self.transport.loseConnection()
 
     def _late(self) -> None:
-        self.factory.refuse(RequestError(408, "the header did not come in time"), self._client.host)
+        self.factory.counters["limit_header_seconds"] += 1
         self.transport.abortConnection()
 
     def _leave(self) -> None:
@@ -202,11 +234,27 @@ class ConnectionLimits:
         total: in all.
         per_address: from one address; 0 for no limit.
         unauthenticated: that have not joined a realm yet.
+        ipv6_prefix_bits: how much of an IPv6 address counts as one address.
     """
 
     total: int = 20_000
     per_address: int = 1000
     unauthenticated: int = 2000
+    ipv6_prefix_bits: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Serves:
+    """What a listener serves.
+
+    Attributes:
+        websocket: the protocol factory for WebSocket upgrades; None where they are not taken.
+        web: the protocol factory for any other request. If its protocols have an attribute
+            ``give_back``, it is set to what they call to have further requests served.
+    """
+
+    websocket: Any
+    web: Any
 
 
 @implementer(IProtocolFactory)
@@ -214,7 +262,7 @@ class Port(Factory):
     """What listens; one instance serves all endpoints.
 
     Attributes:
-        counters: refused connections, by reason.
+        counters: refused connections, by reason: ``limit_`` with a limit's key, ``http_`` with a status, others.
     """
 
     noisy = False
@@ -247,8 +295,7 @@ class Port(Factory):
             refuse_forwarded: whether to refuse what came through a proxy (the demo does).
             proxies: who is believed about those behind it; None for nobody.
         """
-        self._websocket = websocket
-        self._web = web
+        self.serves = Serves(websocket, web)
         self._origins = origins
         self.deadlines = deadlines
         self._limits = limits
@@ -258,8 +305,9 @@ class Port(Factory):
         self._refuse_forwarded = refuse_forwarded
         self.proxies = proxies or TrustedProxies()
         self._open = 0
-        self._open_by_address: Counter[str] = Counter()
-        self._last_line_by_kind: dict[str, float] = {}
+        self._open_by_network: Counter[str] = Counter()
+        self._complaints = Sparing(deadlines.now, lines=1)
+        self._refusals = Sparing(deadlines.now)
         self._warned_of_headers = False
         self.counters: Counter[str] = Counter()
 
@@ -267,9 +315,14 @@ class Port(Factory):
         """A protocol for a new connection."""
         return self.sniffer()
 
-    def sniffer(self, *, proxied: bool = False) -> Sniffer:
-        """A protocol for a new connection; ``proxied`` if a PROXY protocol header has to come first."""
-        sniffer = Sniffer(proxied=proxied)
+    def sniffer(self, serves: Serves | None = None, *, proxied: bool = False) -> Sniffer:
+        """A protocol for a new connection.
+
+        Args:
+            serves: what its listener serves; None for what the port serves.
+            proxied: whether a PROXY protocol header has to come first.
+        """
+        sniffer = Sniffer(serves or self.serves, proxied=proxied)
         sniffer.factory = self
         return sniffer
 
@@ -291,34 +344,37 @@ class Port(Factory):
         self._open += 1
         return True
 
-    def count(self, host: str) -> bool:
-        """Take one of the places of an address, if there is one."""
+    def count(self, host: str) -> str | None:
+        """Take one of the places of an address: what it counts by; None if all are taken."""
+        network = network_of(host, self._limits.ipv6_prefix_bits)
         limit = self._limits.per_address
-        if limit and self._open_by_address[host] >= limit:
-            return self._full("connections_per_address", host)
-        self._open_by_address[host] += 1
-        return True
+        if limit and self._open_by_network[network] >= limit:
+            self._full("connections_per_address", host)
+            return None
+        self._open_by_network[network] += 1
+        return network
 
-    def leave(self, host: str | None) -> None:
+    def leave(self, network: str | None) -> None:
         """Give a connection's place back, and its address's if it was counted."""
         self._open -= 1
-        if host is None:
-            return
-        self._open_by_address[host] -= 1
-        if not self._open_by_address[host]:
-            del self._open_by_address[host]
+        if network is not None:
+            self.uncount(network)
+
+    def uncount(self, network: str) -> None:
+        """Give one of the places of an address back."""
+        self._open_by_network[network] -= 1
+        if not self._open_by_network[network]:
+            del self._open_by_network[network]
 
     def _full(self, limit: str, host: str) -> bool:
-        self._complain(limit, "refused a connection from {address}: limits.{why} is reached", address=host, why=limit)
+        line = "refused a connection from {address}: limits.{why} is reached"
+        self._complain(f"limit_{limit}", line, address=host, why=limit)
         return False
 
     def _complain(self, kind: str, line: str, **fields: object) -> None:
         """Count a refused connection, and log one now and then."""
         self.counters[kind] += 1
-        now = self.deadlines.now()
-        last = self._last_line_by_kind.get(kind)
-        if last is None or now - last >= _SPARINGLY_SECONDS:
-            self._last_line_by_kind[kind] = now
+        if self._complaints.take(kind) is not None:
             _log.warn(line + " ({count} so far)", count=self.counters[kind], **fields)
 
     def client(self, peer: Client, head: Head) -> Client:
@@ -355,8 +411,8 @@ class Port(Factory):
             why=why,
         )
 
-    def choose(self, head: Head) -> Any:
-        """The protocol factory that serves a request.
+    def choose(self, head: Head, serves: Serves) -> Any:
+        """The protocol factory, of those that a listener has, that serves a request.
 
         Raises:
             RequestError: it must not be served.
@@ -373,7 +429,9 @@ class Port(Factory):
         if self._refuse_forwarded and any(name in head.headers for name in _FORWARDING):
             raise RequestError(403, "the demo serves this machine only, not through a proxy")
         if not head.is_upgrade:
-            return self._web
+            return serves.web
+        if serves.websocket is None:
+            raise RequestError(404, "WebSocket connections are not taken here")
         if head.path != self._path:
             raise RequestError(404, f"WebSocket connections are taken at {self._path}")
         origin = head.headers.get("origin")
@@ -383,26 +441,41 @@ class Port(Factory):
                 "pages of this origin may not connect",
                 f"Origin {origin!r:.100} on Host {host!r:.100}: add it to `origins` if it is yours",
             )
-        return self._websocket
+        return serves.websocket
 
     def refuse(self, error: RequestError, address: str) -> None:
         """Count a refusal, and log what an operator may want to change."""
         self.counters[f"http_{error.status}"] += 1
-        if error.log:
-            _log.warn("refused a request from {address}: {why}", address=address, why=error.log)
+        if not error.log or (left_out := self._refusals.take(f"http_{error.status}")) is None:
+            return
+        if left_out:
+            _log.warn("{count} more requests were refused with {status}", count=left_out, status=error.status)
+        _log.warn("refused a request from {address}: {why}", address=address, why=error.log)
 
 
-class ProxiedPort(Factory):
-    """A listener on which every connection begins with a PROXY protocol header; all else is its port's."""
+class Listener(Factory):
+    """One listener of a port, where it differs from the port itself: in what it serves, and in how connections begin.
+
+    Args:
+        port: counts and checks for all listeners.
+        serves: what this one serves.
+        proxied: whether every connection begins with a PROXY protocol header.
+    """
 
     noisy = False
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, serves: Serves, *, proxied: bool = False) -> None:
         self._port = port
+        self._serves = serves
+        self._proxied = proxied
+
+    def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
+        """What Twisted's line about where it listens begins with: the same for all listeners."""
+        return type(self._port).__name__
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ARG002, N802 - Twisted's name
         """A protocol for a new connection."""
-        return self._port.sniffer(proxied=True)
+        return self._port.sniffer(self._serves, proxied=self._proxied)
 
 
 def _ignore(_: bytes) -> None:

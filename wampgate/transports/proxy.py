@@ -6,13 +6,13 @@ Nothing here reads from a socket: bytes and header values go in, an address come
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from ipaddress import IPv4Network, IPv6Network
+    from ipaddress import IPv4Network
 
     IpAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -37,14 +37,16 @@ class Client:
     """Where a connection comes from, as far as the proxies before it are believed.
 
     Attributes:
-        host: the address, or ``unix``; what limits count by.
+        host: the address, or ``unix``.
         port: the port; None where no one told it.
         secure: whether the way to the outermost believed proxy is encrypted; None where no one told.
+        network: what limits count by; see :func:`network_of`. Empty as long as it is not counted.
     """
 
     host: str
     port: int | None = None
     secure: bool | None = None
+    network: str = ""
 
     @property
     def peer(self) -> str:
@@ -107,6 +109,25 @@ def plain_host(host: str) -> str:
         return host
     address = _address(host)
     return host if address is None else str(address)
+
+
+def network_of(host: str, ipv6_prefix_bits: int = 64) -> str:
+    """What limits count a client's address by: itself, or the IPv6 network that a client has to itself.
+
+    Whoever has one IPv6 address as a rule has 2^64 of them, and could take a new one for each connection.
+
+    Args:
+        host: an address as :func:`plain_host` makes it, or ``unix``.
+        ipv6_prefix_bits: how much of an IPv6 address tells clients apart; 1 to 128.
+    """
+    if ":" not in host:
+        return host
+    address = _address(host.partition("%")[0])
+    if address is None:
+        return host
+    if address.version == 4 or ipv6_prefix_bits == 128:
+        return str(address)
+    return str(IPv6Network((int(address), ipv6_prefix_bits), strict=False))
 
 
 def looks_proxied(data: bytes) -> bool:

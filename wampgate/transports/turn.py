@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
 
+from wampgate.core.slow_readers import PerishableEvent
 from wampgate.wire.frames import BINARY, TEXT, websocket_frame
-from wampgate.wire.messages import Event
+from wampgate.wire.messages import Event, Subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wampgate.core.local import LocalLink
     from wampgate.core.session import Session
-    from wampgate.transports.outbox import Outbox, Part
+    from wampgate.transports.outbox import Outbox
+    from wampgate.transports.waiting import Part
     from wampgate.wire.messages import Message
     from wampgate.wire.payload import Payload
     from wampgate.wire.serializers import Serializer
@@ -120,7 +122,7 @@ class Turn:
             if encoding is not last:
                 if encoding not in frames:
                     frame = encoding.frame(message, payload)
-                    frames[encoding] = (frame, ((_subscription_of(message), frame),))
+                    frames[encoding] = (frame, (_part(message, frame),))
                 frame, parts = frames[encoding]
                 last = encoding
             link.write(frame, parts)
@@ -154,11 +156,8 @@ class Turn:
                 continue
             if encoding is not last:
                 if encoding not in joined:
-                    framed = [
-                        (_subscription_of(message), encoding.frame(message, payload))
-                        for message, payload, _ in deliveries
-                    ]
-                    joined[encoding] = (b"".join([frame for _, frame in framed]), framed)
+                    framed = [_part(message, encoding.frame(message, payload)) for message, payload, _ in deliveries]
+                    joined[encoding] = (b"".join([frame for _, frame, _ in framed]), framed)
                 data, parts = joined[encoding]
                 last = encoding
             link.write(data, parts)
@@ -176,18 +175,28 @@ class Turn:
                     if encoding is None:
                         self._local.append((link, message, payload))
                         continue
-                    part = parts[encoding] = (_subscription_of(message), encoding.frame(message, payload))
+                    part = parts[encoding] = _part(message, encoding.frame(message, payload))
                 queue = queues.get(link)
                 if queue is None:
                     queues[link] = [part]
                 else:
                     queue.append(part)
         for link, queue in queues.items():
-            link.write(queue[0][1] if len(queue) == 1 else b"".join([frame for _, frame in queue]), queue)
+            link.write(queue[0][1] if len(queue) == 1 else b"".join([frame for _, frame, _ in queue]), queue)
+
+
+def _part(message: Message, frame: bytes) -> Part:
+    """A message's frame with what becomes of it where it waits; most are events that may not be lost."""
+    kind = type(message)
+    if kind is Event:
+        return message.subscription, frame, None  # type: ignore[attr-defined]  # see above
+    if kind is PerishableEvent:
+        return message.subscription, frame, message.perishable  # type: ignore[attr-defined]  # see above
+    return -message.subscription if isinstance(message, Subscribed) else 0, frame, None
 
 
 def _subscription_of(message: Message) -> int:
-    return message.subscription if type(message) is Event else 0
+    return message.subscription if isinstance(message, Event) else 0
 
 
 def _without(pending: list[_Delivery], retractions: list[tuple[int, Session, int]]) -> list[_Delivery]:

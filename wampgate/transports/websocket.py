@@ -7,15 +7,17 @@ byte goes to Autobahn, which then has it from the beginning of its frame.
 
 from __future__ import annotations
 
+from collections import Counter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from twisted.logger import Logger
 
 from wampgate.core.interfaces import Connection
+from wampgate.core.log_lines import Sparing
+from wampgate.transports.autobahn_log import AutobahnLog
 from wampgate.transports.credentials import RepeatedParameter, bearer_of, query_of, without_quotations
 from wampgate.transports.outbox import Outbox, OutboxLimits
 from wampgate.transports.proxy import UNIX, Client
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from wampgate.core.router import Router
     from wampgate.core.session import Session
 
-_log = Logger()
 _OPEN: Final = WebSocketServerProtocol.STATE_OPEN
 _length_of: Final = Struct("!H").unpack_from
 
@@ -215,6 +216,7 @@ class WebSocketPeer(WebSocketServerProtocol):
                 agent=self._agent,
                 bearer=self._bearer,
                 query=self._query,
+                network=client.network,
             ),
         )
         factory.peers.add(self)
@@ -231,7 +233,13 @@ class WebSocketPeer(WebSocketServerProtocol):
         self._fragments += 1
         super().onMessageFrameBegin(length)
         if self._fragments > self.factory.fragments_per_message:
+            self.factory.counters["limit_fragments_per_message"] += 1
             self.end(MESSAGE_TOO_BIG, "too many fragments")
+
+    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
+        """Count what Autobahn refuses because it is too big; its name, and the close code is its own."""
+        self.factory.counters["limit_message_bytes"] += 1
+        super()._max_message_size_exceeded(msg_size, max_msg_size, reason)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
         """A message that Autobahn put together."""
@@ -268,14 +276,15 @@ class WebSocketPeer(WebSocketServerProtocol):
 
     def cut(self, why: str) -> None:
         """Drop the connection: its reader is too slow to be told."""
-        _log.warn("cut off {peer}: {why}", peer=self.peer, why=why)
+        self.log.warn("cut off {peer}: {why}", peer=self.peer, why=why)
         self.factory.cut_off += 1
         self.transport.abortConnection()
 
     def ping(self) -> None:
         """Ask for a sign of life; drop the connection if the last question got none."""
         if not self.heard:
-            _log.info("dropped {peer}: no sign of life since the last ping", peer=self.peer)
+            self.factory.counters["limit_ping_seconds"] += 1
+            self.log.info("dropped {peer}: no sign of life since the last ping", peer=self.peer)
             self.transport.abortConnection()
             return
         self.heard = False
@@ -288,6 +297,7 @@ class WebSocketListener(WebSocketServerFactory):
     Attributes:
         peers: the connections that are open.
         cut_off: how many slow readers were dropped.
+        counters: ``limit_`` with a limit's key, for each connection that reached it.
     """
 
     def __init__(
@@ -313,6 +323,8 @@ class WebSocketListener(WebSocketServerFactory):
         self.query_string = query_string
         self.peers: set[WebSocketPeer] = set()
         self.cut_off = 0
+        self.counters: Counter[str] = Counter()
+        self.log = AutobahnLog(Sparing(deadlines.now))
         self.encoding_by_subprotocol = {serializer.subprotocol: Encoding(serializer) for serializer in SERIALIZERS}
         self.server = ""
         self.setProtocolOptions(  # type: ignore[no-untyped-call]  # Autobahn's
@@ -339,6 +351,7 @@ class WebSocketListener(WebSocketServerFactory):
         """A protocol for a new connection of a client, as the port knows it."""
         peer = WebSocketPeer()
         peer.factory = self
+        peer.log = self.log
         peer.client = addr
         return peer
 

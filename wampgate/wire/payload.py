@@ -60,6 +60,11 @@ class Payload:
         """The keyword arguments, decoded."""
         return self._kwargs or {}
 
+    @property
+    def origin(self) -> Serializer | None:
+        """What the payload was received in; None if it was made here."""
+        return self._origin
+
     def parts(self, serializer: Serializer) -> Parts:
         """The payload in a serializer's encoding, converted at most once.
 

@@ -11,7 +11,7 @@ payload's bytes reusable: see :mod:`wampgate.wire.payload`.
 from __future__ import annotations
 
 import io
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import cbor2
 import msgspec
@@ -26,6 +26,11 @@ from wampgate.wire.payload import (
     depth_of,
     to_64_bits,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wampgate.wire.payload import Parts
 
 MAX_DEPTH: Final = 64
 """How deep arrays and dictionaries of a message may nest."""
@@ -58,6 +63,13 @@ class Serializer(Protocol):
 
     def encode_value(self, value: Any) -> bytes:
         """One plain value, as a payload part. Never fails on a plain value."""
+
+    def payload_of(self, parts: Parts) -> Payload:
+        """The payload that these parts are, which this serializer has decoded or encoded before.
+
+        Raises:
+            ValueError: they are not.
+        """
 
 
 class JsonSerializer:
@@ -124,6 +136,14 @@ class JsonSerializer:
     def encode_value(self, value: Any) -> bytes:
         """See :meth:`Serializer.encode_value`."""
         return self._encode(binary_to_json(value))
+
+    def payload_of(self, parts: Parts) -> Payload:
+        """See :meth:`Serializer.payload_of`."""
+        values = [self._decode_value(part) for part in parts]
+        for index, part in enumerate(parts):
+            if b"\\u0000" in part:
+                values[index] = binary_from_json(values[index])
+        return _payload_of(self, parts, values)
 
 
 class MsgpackSerializer:
@@ -193,6 +213,10 @@ class MsgpackSerializer:
             return self._encode(value)
         except (OverflowError, TypeError):
             return self._encode(to_64_bits(value))
+
+    def payload_of(self, parts: Parts) -> Payload:
+        """See :meth:`Serializer.payload_of`."""
+        return _payload_of(self, parts, [self._decode_value(part) for part in parts])
 
 
 class CborSerializer:
@@ -284,6 +308,16 @@ class CborSerializer:
         except cbor2.CBOREncodeError:
             data = cbor2.dumps(binary_to_json(value))
         return data
+
+    def payload_of(self, parts: Parts) -> Payload:
+        """See :meth:`Serializer.payload_of`."""
+        return _payload_of(self, parts, [cbor2.loads(part) for part in parts])
+
+
+def _payload_of(serializer: Serializer, parts: Parts, values: Sequence[Any]) -> Payload:
+    if not values:
+        return NO_PAYLOAD
+    return Payload(values[0], values[1] if len(values) > 1 else None, serializer, parts)
 
 
 def _check_args(message: PayloadMessage, args: Any, kwargs: Any = ABSENT) -> None:

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "redis.h"
 #include "scenario.h"
 #include "session.h"
 #include "text.h"
@@ -66,7 +67,10 @@ static void publish_next(uint64_t due)
     uint64_t id = (uint64_t)number << TOPIC_SHIFT | topic->published;
     topic->published++;
     published++;
-    session_publish(&publisher, numbered(options->topic, number), text_of(id));
+    if (options->redis)
+        redis_publish(numbered(options->topic, number), text_of(id), options->payload);
+    else
+        session_publish(&publisher, numbered(options->topic, number), text_of(id));
 }
 
 /* How many may be published now, by the window. */
@@ -89,7 +93,10 @@ static int64_t produce(uint64_t time)
             publish_next(step ? next_due : time);
         next_due += step;
     }
-    session_flush(&publisher);
+    if (options->redis)
+        redis_flush();
+    else
+        session_flush(&publisher);
     return step && next_due > time ? (int64_t)(next_due - time) : INT64_MAX;
 }
 
@@ -105,6 +112,8 @@ static uint64_t count_delivered(void)
 
 static uint64_t count_open(void)
 {
+    if (options->redis)
+        acknowledged = redis_acknowledged();
     return published - completed + (published - acknowledged);
 }
 
@@ -143,7 +152,9 @@ void scenario_fanout(const struct options *given, struct report *report)
     session_setup(options, &listener);
     text_setup(options->payload);
     prepare_topics();
-    if (!sessions_join(subscribers, options->subscribers, SUBSCRIBER) || !sessions_join(&publisher, 1, PUBLISHER))
+    if (!sessions_join(subscribers, options->subscribers, SUBSCRIBER))
+        return;
+    if (!(options->redis ? redis_connect(options->redis) : sessions_join(&publisher, 1, PUBLISHER)))
         return;
     measure(options, &work, report);
     check_all();

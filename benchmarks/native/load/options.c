@@ -30,6 +30,7 @@ const char options_usage[] =
     "  --topic T                      {} in it becomes the topic's number (organization.bench)\n"
     "  --window W                     publications that may be on their way to someone (1)\n"
     "  --burst                        wait until none is, then publish W in one write\n"
+    "  --redis N                      publish to the Redis on this port, on the channel that is called as the topic\n"
     "calls\n"
     "  --callers N --callees N        caller i calls callee i modulo N (1, 1)\n"
     "  --in-flight N                  calls that a caller has open (1)\n"
@@ -61,6 +62,7 @@ static const struct field {
     {"rate", REAL, offsetof(struct options, rate)},
     {"spin", FLAG, offsetof(struct options, spin)},
     {"subscribers", COUNT, offsetof(struct options, subscribers)},
+    {"redis", COUNT, offsetof(struct options, redis)},
     {"topics", COUNT, offsetof(struct options, topics)},
     {"topic", NAME, offsetof(struct options, topic)},
     {"window", COUNT, offsetof(struct options, window)},

@@ -24,6 +24,7 @@ struct options {
     unsigned serializer_count;
     pid_t processes[MOST_PROCESSES]; /* the server's */
     unsigned process_count;
+    unsigned redis; /* the port of the Redis that is published to, instead of to the server; 0: none */
     unsigned subscribers, topics, window, callers, callees, in_flight, connections, first, concurrency, payload;
     bool burst, spin;
     double rate, warm, seconds, patience;

@@ -18,6 +18,7 @@ const FILES = {
   "autobahn.min.js": join(process.env.NPM_FOLDER, "node_modules/autobahn-browser/autobahn.min.js"),
   "news.html": join(TREE, "examples/browser/news.html"),
   "news.js": join(TREE, "examples/browser/news.js"),
+  "recovery.js": join(TREE, "wampgate/http/page/recovery.js"),
   "wamp.js": join(TREE, "wampgate/http/page/wamp.js"),
 };
 const TYPES = { html: "text/html", js: "text/javascript" };

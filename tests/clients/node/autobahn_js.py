@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-import pytest
+import npm
 
 PACKAGES = {"autobahn": "22.11.1", "ws": "8.23.0"}
 HERE = Path(__file__).parent
-INSTALL_SECONDS = 300
 
 
 def installed() -> Path:
-    """The folder whose node_modules holds the packages; skips, loudly, where node, npm or the registry is missing."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("AUTOBAHN-JS WAS NOT TESTED: node and npm are not on PATH")
-    folder = Path(tempfile.gettempdir()) / f"wampgate-autobahn-js-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to someone else: remove it, or set TMPDIR to another folder")
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _install(folder)
-    return folder
-
-
-def _install(folder: Path) -> None:
-    wanted = json.dumps({"private": True, "dependencies": PACKAGES}, indent=2)
-    done = folder / "installed.json"
-    if done.exists() and done.read_text() == wanted:
-        return
-    (folder / "package.json").write_text(wanted)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", "--no-package-lock"]
-    made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    if made.returncode != 0:
-        pytest.skip(f"AUTOBAHN-JS WAS NOT TESTED: npm could not install it: {made.stderr[-500:]}")
-    done.write_text(wanted)
+    """The folder whose node_modules holds the packages; skips, loudly, where they can't be had."""
+    return npm.installed("autobahn-js", PACKAGES, "AUTOBAHN-JS WAS NOT TESTED")
 
 
 def environment(**more: object) -> dict[str, str]:
@@ -51,17 +24,7 @@ def environment(**more: object) -> dict[str, str]:
 
 def run_node_tests(file: str, seconds: float = 120, **environ: object) -> None:
     """Run a file of ``node:test`` tests in this folder; fails with its report."""
-    run = subprocess.run(
-        ["node", "--test", "--test-reporter=spec", str(HERE / file)],
-        env=environment(**environ),
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    report = run.stdout + run.stderr
-    assert run.returncode == 0, report
-    assert "pass 0\n" not in report, f"no test ran:\n{report}"
+    npm.run_node_tests(HERE / file, environment(**environ), seconds)
 
 
 def start_script(file: str, **environ: object) -> subprocess.Popen[str]:

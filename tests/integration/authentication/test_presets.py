@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pytest
 import pytest_twisted
 from postgres_server import PostgresServer
+from psycopg2.extensions import make_dsn
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 
+from wampgate.cli import main
 from wampgate.stores.postgres import PostgresTokenStore
+from wampgate.stores.preparing import PreparationFailed, install, missing_triggers, tables_that_do_not_tell
 from wampgate.stores.presets import PRESETS, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
-    from wampgate.core.interfaces import Token
+    from wampgate.core.interfaces import Change, Token
 
 MEMBERS = "CREATE TABLE organization_members (organization_id text, user_id text, role text)"
 
@@ -92,14 +100,35 @@ class Tables:
         self._stores: list[PostgresTokenStore] = []
         self.dsn = ""
 
-    async def open(self, preset: str, ddl: tuple[str, ...], **options: Any) -> PostgresTokenStore:
+    async def open(
+        self, preset: str, ddl: tuple[str, ...], *, heard: Callable[[Change], None] | None = None, **options: Any
+    ) -> PostgresTokenStore:
+        """Start a store on new tables; with ``heard``, the triggers are installed and it is watched."""
         self.dsn = self._server.create_database(*ddl, MEMBERS)
-        token_query, token_hash = resolve(preset, None, options.pop("token_hash", None))
+        if heard is not None:
+            assert install(self.dsn, missing_triggers(self.dsn, preset))
+        return await self.open_again(preset, heard, **options)
+
+    async def open_again(
+        self, preset: str, heard: Callable[[Change], None] | None, **options: Any
+    ) -> PostgresTokenStore:
+        """Start another store on the same tables."""
+        tokens = resolve(preset, None, options.pop("token_hash", None))
         store = PostgresTokenStore(
-            reactor, dsn=self.dsn, token_query=token_query, token_hash=token_hash, **({"timeout": 5.0} | options)
+            reactor,
+            dsn=self.dsn,
+            token_query=tokens.one,
+            many_tokens_query=tokens.many,
+            token_tables=tokens.tables,
+            token_hash=tokens.token_hash,
+            **({"timeout": 5.0} | options),
         )
         self._stores.append(store)
+        if heard is not None:
+            store.watch(heard)
         await store.start()
+        if heard is not None:
+            await until(lambda: store.hears)
         return store
 
     def execute(self, statement: str, *parameters: Any) -> None:
@@ -115,6 +144,14 @@ async def tables(server: PostgresServer) -> AsyncIterator[Tables]:
     tables = Tables(server)
     yield tables
     await tables.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await deferLater(reactor, 0.01)
+    pytest.fail("not within 5 s")
 
 
 def good_for(token: Token | None, user: str, seconds: float) -> bool:
@@ -393,3 +430,244 @@ async def test_many_tokens_at_once(tables: Tables, preset: str) -> None:
     """As the sweep asks: each question in the batch gets its own answer."""
     store = await tables.open(preset, DDL[preset])
     assert await store.look_up_all(["a", "b", "'"]) == {}
+
+
+# --- what the triggers on their tables tell ---
+
+USERS = frozenset({"7"})
+HOUR = "extract(epoch FROM now())::integer + 3600"
+STAMP = "(now() AT TIME ZONE 'UTC' + interval '1 hour')"
+SESSIONS_OF_LEAGUE = {
+    "UPDATE oauth_sessions SET owner_id = '8' WHERE id = 1": {"7", "8"},
+    "DELETE FROM oauth_sessions WHERE id = 1": {"7"},
+}
+# For each preset: rows of user 7 with the token "good" and others of user 9, then what each statement tells of.
+CHANGES: dict[str, tuple[tuple[str, ...], dict[str, set[str]]]] = {
+    "bshaffer": (
+        (f"INSERT INTO oauth_access_tokens VALUES ('good', 'app', '7', {STAMP}), ('other', 'app', '9', {STAMP})",),
+        {
+            "UPDATE oauth_access_tokens SET expires = now() AT TIME ZONE 'UTC' WHERE access_token = 'good'": {"7"},
+            "DELETE FROM oauth_access_tokens WHERE access_token = 'good'": {"7"},
+        },
+    ),
+    "league-3": (
+        (
+            "INSERT INTO oauth_sessions VALUES (1, 'app', 'user', '7'), (2, 'app', 'user', '9')",
+            "INSERT INTO oauth_session_access_tokens (session_id, access_token, access_token_expires)"
+            f" VALUES (1, 'good', {HOUR}), (2, 'other', {HOUR})",
+        ),
+        {
+            "UPDATE oauth_session_access_tokens SET access_token_expires = 0 WHERE access_token = 'good'": {"7"},
+            "UPDATE oauth_session_access_tokens SET session_id = 2 WHERE access_token = 'good'": {"7", "9"},
+            "DELETE FROM oauth_session_access_tokens WHERE access_token = 'good'": {"7"},
+            **SESSIONS_OF_LEAGUE,
+        },
+    ),
+    "league-4": (
+        (
+            "INSERT INTO oauth_sessions VALUES (1, 'user', '7', 'app'), (2, 'user', '9', 'app')",
+            f"INSERT INTO oauth_access_tokens VALUES ('good', 1, {HOUR}), ('other', 2, {HOUR})",
+        ),
+        {
+            "UPDATE oauth_access_tokens SET expire_time = 0 WHERE access_token = 'good'": {"7"},
+            "DELETE FROM oauth_access_tokens WHERE access_token = 'good'": {"7"},
+            **SESSIONS_OF_LEAGUE,
+        },
+    ),
+    "league-bundle": (
+        (
+            f"INSERT INTO oauth2_access_token VALUES ('good', 'app', {STAMP}, '7', NULL, false),"
+            f" ('other', 'app', {STAMP}, '9', NULL, false)",
+        ),
+        {
+            "UPDATE oauth2_access_token SET revoked = true WHERE identifier = 'good'": {"7"},
+            "DELETE FROM oauth2_access_token WHERE identifier = 'good'": {"7"},
+        },
+    ),
+    "passport": (
+        (
+            "INSERT INTO oauth_access_tokens (id, user_id, client_id, revoked, expires_at)"
+            f" VALUES ('good', 7, 1, false, {STAMP}), ('other', 9, 1, false, {STAMP})",
+        ),
+        {
+            "UPDATE oauth_access_tokens SET revoked = true WHERE id = 'good'": {"7"},
+            "UPDATE oauth_access_tokens SET expires_at = created_at WHERE id = 'good'": {"7"},
+            "DELETE FROM oauth_access_tokens WHERE id = 'good'": {"7"},
+        },
+    ),
+    "doorkeeper": (
+        (
+            "INSERT INTO oauth_access_tokens (token, resource_owner_id, application_id, created_at, expires_in)"
+            " VALUES ('good', 7, 1, now() AT TIME ZONE 'UTC', 3600), ('other', 9, 1, now() AT TIME ZONE 'UTC', 3600)",
+        ),
+        {
+            "UPDATE oauth_access_tokens SET revoked_at = now() AT TIME ZONE 'UTC' WHERE token = 'good'": {"7"},
+            "UPDATE oauth_access_tokens SET expires_in = 0 WHERE token = 'good'": {"7"},
+            "DELETE FROM oauth_access_tokens WHERE token = 'good'": {"7"},
+        },
+    ),
+    "django-oauth-toolkit": (
+        tuple(
+            "INSERT INTO oauth2_provider_accesstoken (token, token_checksum, expires, scope, user_id)"
+            f" VALUES ('{token}', encode(sha256('{token}'), 'hex'), now() + interval '1 hour', '', {user})"
+            for token, user in (("good", 7), ("other", 9))
+        ),
+        {
+            "UPDATE oauth2_provider_accesstoken SET expires = now() WHERE token = 'good'": {"7"},
+            "DELETE FROM oauth2_provider_accesstoken WHERE token = 'good'": {"7"},
+        },
+    ),
+}
+EMPTYING = {"league-3": "TRUNCATE oauth_sessions CASCADE", "league-4": "TRUNCATE oauth_sessions CASCADE"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "statement"), [(preset, statement) for preset, (_, told) in CHANGES.items() for statement in told]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_change_is_heard_at_once(tables: Tables, preset: str, statement: str) -> None:
+    """And what was remembered of the token before holds no more."""
+    heard: list[Change] = []
+    store = await tables.open(preset, DDL[preset], heard=heard.append)
+    rows, told = CHANGES[preset]
+    for row in rows:
+        tables.execute(row)
+    await deferLater(reactor, 0.2)  # what begins with listening
+    heard.clear()
+    assert good_for(await store.look_up("good"), "7", 3600)
+    assert good_for(await store.look_up("other"), "9", 3600)
+    tables.execute(statement)
+    token = await store.look_up("good")
+    assert token is None or token.seconds_left <= 0 or token.user != "7"
+    await until(lambda: {user for change in heard for user in change.users} == told[statement])
+    assert not any(change.everything for change in heard)
+
+
+@pytest.mark.parametrize("preset", CHANGES)
+@pytest_twisted.ensureDeferred
+async def test_a_token_is_asked_for_once_while_nothing_is_heard_of_it(tables: Tables, preset: str) -> None:
+    """Its row is changed behind the triggers' back: so it is seen that the table was not asked."""
+    heard: list[Change] = []
+    store = await tables.open(preset, DDL[preset], heard=heard.append)
+    rows, told = CHANGES[preset]
+    for row in rows:
+        tables.execute(row)
+    await deferLater(reactor, 0.2)
+    assert good_for(await store.look_up("good"), "7", 3600)
+    ending = next(iter(told))
+    tables.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {ending}; COMMIT")
+    assert good_for(await store.look_up("good"), "7", 3600)
+    tables.execute("SELECT pg_notify('wampgate', '{\"users\": [\"7\"]}')")
+    assert is_over(await store.look_up("good"), "7")
+
+
+@pytest.mark.parametrize("preset", CHANGES)
+@pytest_twisted.ensureDeferred
+async def test_emptying_a_table_tells_that_anything_may_have_changed(tables: Tables, preset: str) -> None:
+    heard: list[Change] = []
+    await tables.open(preset, DDL[preset], heard=heard.append)
+    await deferLater(reactor, 0.6)
+    heard.clear()
+    tables.execute(EMPTYING.get(preset, f"TRUNCATE {PRESETS[preset].tables[0].name}"))
+    await until(lambda: any(change.everything for change in heard))
+
+
+@pytest.mark.parametrize("preset", CHANGES)
+@pytest_twisted.ensureDeferred
+async def test_without_one_of_the_triggers_nothing_is_remembered(tables: Tables, preset: str) -> None:
+    heard: list[Change] = []
+    for table in PRESETS[preset].tables:
+        store = await tables.open(preset, DDL[preset], heard=heard.append)
+        assert store._memory._witness.hears_tokens
+        tables.execute(f"ALTER TABLE {table.name} DISABLE TRIGGER wampgate_tells_of_update")
+        deaf = await tables.open_again(preset, heard.append)
+        assert deaf.hears
+        assert not deaf._memory._witness.hears_tokens
+
+
+# --- wampgate init ---
+
+
+@pytest.fixture
+def init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the command for a realm with a preset; what it said."""
+
+    def init(dsn: str, preset: str, *options: str, status: int = 0) -> str:
+        realm = {
+            "name": "realm1",
+            "store": {"type": "postgres", "dsn": dsn, "preset": preset},
+            "authentication": {"ticket": {"role": "user"}},
+        }
+        path = tmp_path / "router.json"
+        path.write_text(json.dumps({"listen": [{"endpoint": "tcp:0:interface=127.0.0.1"}], "realms": [realm]}))
+        assert main(["init", "--config", str(path), *options]) == status
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    return init
+
+
+PRESETS_OF_TOKENS = [name for name, preset in PRESETS.items() if not preset.holds_jti]
+
+
+@pytest.mark.parametrize("preset", PRESETS_OF_TOKENS)
+def test_init_shows_and_installs_the_triggers(server: PostgresServer, init: Callable[..., str], preset: str) -> None:
+    dsn = server.create_database(*DDL[preset])
+    tables = [table.name for table in PRESETS[preset].tables]
+    assert tables_that_do_not_tell(dsn, preset) == [*tables, "organization_members"]
+    said = init(dsn, preset)
+    assert "realm realm1: created organization_members" in said
+    for table in tables:
+        assert f"CREATE TRIGGER wampgate_tells_of_update AFTER UPDATE ON {table}\n" in said
+    assert "realm realm1: done" in said
+    assert "will not tell" not in said
+    assert server.password not in said
+    assert tables_that_do_not_tell(dsn, preset) == []
+    assert init(dsn, preset) == "realm realm1: everything was there already\n"
+    # No table of ours for tokens beside the server's.
+    [(made,)] = server.execute("SELECT to_regclass('oauth_access_tokens') IS NOT NULL", dsn=dsn)
+    assert made == ("oauth_access_tokens" in tables)
+
+
+@pytest.mark.parametrize("preset", PRESETS_OF_TOKENS)
+def test_what_init_shows_can_be_run_by_the_owner(server: PostgresServer, init: Callable[..., str], preset: str) -> None:
+    dsn = server.create_database(*DDL[preset])
+    shown = init(dsn, preset, "--show")
+    assert tables_that_do_not_tell(dsn, preset)
+    server.execute(shown, dsn=dsn)
+    assert tables_that_do_not_tell(dsn, preset) == []
+
+
+def test_init_by_a_role_without_the_right_says_what_to_run(server: PostgresServer, init: Callable[..., str]) -> None:
+    dsn = server.create_database(*DOORKEEPER, MEMBERS)
+    role = f"reader_{secrets.token_hex(4)}"
+    server.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'canary-password'",
+        f"GRANT SELECT ON oauth_access_tokens, organization_members TO {role}",
+        "CREATE INDEX organization_members_organization_id ON organization_members (organization_id)",
+        dsn=dsn,
+    )
+    said = init(make_dsn(dsn, user=role, password="canary-password"), "doorkeeper")
+    assert "lacks the right, so nothing was done" in said
+    assert "oauth_access_tokens and organization_members will not tell" in said
+    assert "canary" not in said
+    assert server.execute("SELECT count(*) FROM pg_proc WHERE proname = 'wampgate_tell'", dsn=dsn) == [(0,)]
+    # The owner runs what was said.
+    server.execute(said.partition("tell of changes:\n")[2].partition("realm realm1: the role")[0], dsn=dsn)
+    assert tables_that_do_not_tell(dsn, "doorkeeper") == ["organization_members"]
+
+
+def test_init_before_the_servers_own_migrations(server: PostgresServer, init: Callable[..., str]) -> None:
+    said = init(server.create_database(), "django-oauth-toolkit", status=1)
+    assert "has no table oauth2_provider_accesstoken, which the preset django-oauth-toolkit asks" in said
+    assert server.password not in said
+
+
+def test_a_table_that_is_in_use_is_not_waited_for_long(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for its lock makes all its writers wait behind."""
+    monkeypatch.setattr("wampgate.stores.preparing.LOCK_SECONDS", 0.2)
+    dsn = server.create_database(*DOORKEEPER)
+    with closing(psycopg2.connect(dsn)) as busy, busy.cursor() as cursor:
+        cursor.execute("DELETE FROM oauth_access_tokens")
+        with pytest.raises(PreparationFailed, match="lock timeout"):
+            install(dsn, missing_triggers(dsn, "doorkeeper"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_twisted
+from integration.bridge.inside import Inside
 from redis_server import RedisServer
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall, deferLater
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from wampgate.bridge.rules import Rule
+    from wampgate.wire.payload import Payload
 
 
 class Events:
@@ -45,8 +47,13 @@ class Events:
         kwargs: Mapping[str, Any] | None = None,
         *,
         exclude: Sequence[int] | None = None,
+        exclude_subscribers: Sequence[str] = (),
+        publication: int | None = None,
+        encoded: Payload | None = None,
     ) -> int:
-        assert exclude is None
+        assert not exclude
+        assert not exclude_subscribers
+        assert publication is None
         if self.refuse is not None:
             raise self.refuse
         self.published.append((topic, list(args), dict(kwargs or {})))
@@ -112,6 +119,7 @@ class Harness:
     Attributes:
         events: what the bridges published.
         log: what was logged.
+        insides: realms with their bridges.
     """
 
     eventually = staticmethod(eventually)
@@ -123,6 +131,7 @@ class Harness:
         self.events = Events()
         self.log = Lines()
         self._bridges: list[RedisBridge] = []
+        self.insides: list[Inside] = []
         self._servers: list[RedisServer] = []
 
     def server(self, **options: Any) -> RedisServer:
@@ -152,6 +161,14 @@ class Harness:
         await eventually(lambda: bridge.ready)
         return bridge
 
+    async def inside(self, *bridges: dict[str, Any]) -> Inside:
+        """A realm whose bridges are ready; ``ping_seconds`` and the type need not be given."""
+        inside = Inside(*({"type": "redis", "ping_seconds": 0.5} | bridge for bridge in bridges))
+        self.insides.append(inside)
+        await inside.start()
+        await eventually(lambda: inside.ready)
+        return inside
+
     async def published(self, count: int = 1, seconds: float = 5.0) -> list[tuple[str, list[Any], dict[str, Any]]]:
         """The events, once there are that many; no more may come."""
         await eventually(lambda: len(self.events.published) >= count, seconds)
@@ -162,6 +179,8 @@ class Harness:
     async def end(self) -> None:
         for bridge in self._bridges:
             await bridge.stop()
+        for inside in self.insides:
+            await inside.stop()
         for server in self._servers:
             server.__exit__()
 

@@ -96,9 +96,9 @@ async def test_rules_beside_each_other(harness: Any) -> None:
     )
     assert bridge.topics() == [
         ("news.all", "exact"),
-        ("organization.", "prefix"),
-        ("user.", "prefix"),
-        ("glob.", "prefix"),
+        ("organization.", "wildcard"),
+        ("user.", "wildcard"),
+        ("glob.", "wildcard"),
         ("message", "exact"),
     ]
     server.publish("channel.all", "1")

@@ -14,7 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol
 
 from wampgate.bridge import redis_connection
-from wampgate.bridge.redis_source import FIRST_DELAY, MAX_DELAY, delay_after
+from wampgate.bridge.redis_link import FIRST_DELAY, MAX_DELAY, delay_after
 
 
 async def arrives(harness: Any, server: RedisServer) -> None:

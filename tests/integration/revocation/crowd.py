@@ -37,7 +37,10 @@ class Member:
     Attributes:
         last_event: when the last of its organization's events came; 0 before the first.
         told: when it was told that it lost its subscription; 0 if it was not.
-        goodbye: the reason of GOODBYE or ABORT; empty if none came.
+        opened: when its connection was opened.
+        welcomed: when it got WELCOME; 0 if it did not.
+        ended: when it was told that it is over; 0 if it was not.
+        goodbye: the reason of GOODBYE or ABORT, or the code with which it was closed; empty if none came.
         ready: whether it has subscribed.
     """
 
@@ -46,12 +49,15 @@ class Member:
         "_revoked",
         "_topic",
         "_user",
+        "ended",
         "goodbye",
         "last_event",
+        "opened",
         "ready",
         "socket",
         "told",
         "upgraded",
+        "welcomed",
     )
 
     def __init__(self, port: int, user: str, topic: str) -> None:
@@ -63,7 +69,8 @@ class Member:
         self._buffer = b""
         self._revoked = 0
         self.upgraded = self.ready = False
-        self.last_event = self.told = 0.0
+        self.last_event = self.told = self.welcomed = self.ended = 0.0
+        self.opened = time.monotonic()
         self.goodbye = ""
         self.socket.send(upgrade_request(port))
 
@@ -76,8 +83,6 @@ class Member:
         except ConnectionError:
             data = b""
         self._buffer += data
-        if not data:
-            self.goodbye = self.goodbye or "the connection was closed"
         if not self.upgraded:
             head, separator, rest = self._buffer.partition(b"\r\n\r\n")
             if separator:
@@ -86,6 +91,10 @@ class Member:
                 self._say(1, "realm1", ROLES)
         while self.upgraded and (message := self._next()) is not None:
             self._take(message)
+        if not data:
+            self.goodbye = self.goodbye or "the connection was closed"
+        if self.goodbye and not self.ended:
+            self.ended = time.monotonic()
 
     def _next(self) -> Any:
         buffer = self._buffer
@@ -100,6 +109,8 @@ class Member:
         self._buffer = buffer[begin + length :]
         if opcode == 9:
             self.socket.send(frame(10, payload))
+        if opcode == 8:
+            self.goodbye = self.goodbye or f"closed with {int.from_bytes(payload[:2], 'big')}"
         return json.loads(payload) if opcode == TEXT else []
 
     def _take(self, message: Any) -> None:
@@ -107,6 +118,7 @@ class Member:
             case [4, *_]:
                 self._say(5, token_of(self._user), {})
             case [2, *_]:
+                self.welcomed = time.monotonic()
                 self._say(32, 1, {}, REVOKED)
                 self._say(32, 2, {}, self._topic)
             case [33, 1, subscription]:
@@ -124,7 +136,8 @@ class Member:
                 self.goodbye = str(message)
 
     def _say(self, *message: Any) -> None:
-        self.socket.send(frame(TEXT, json.dumps(message).encode()))
+        with suppress(ConnectionError):  # that it is over is noticed by reading
+            self.socket.send(frame(TEXT, json.dumps(message).encode()))
 
 
 class Crowd:

@@ -144,6 +144,7 @@ class Door:
         rows: makes the store's tables; the folder is its own.
         authorization: more for the realm's section ``authorization``.
         limits: the router's.
+        environ: more for the router's environment.
     """
 
     def __init__(
@@ -153,12 +154,14 @@ class Door:
         authorization: Mapping[str, Any] | None = None,
         limits: Mapping[str, Any] | None = None,
         members: Mapping[str, tuple[str, ...]] = MEMBERS,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._stack = ExitStack()
         self._make_rows = rows
         self._authorization = dict(authorization or {})
         self._limits = dict(limits or {})
         self._members = members
+        self._environ = environ
         self.rows: Rows
         self.router: RouterProcess
 
@@ -170,7 +173,7 @@ class Door:
                 self.rows.add_token(token_of(user), user)
                 for organization in organizations:
                     self.rows.add_member(organization, user)
-            self.router = self._stack.enter_context(RouterProcess(self._configuration()))
+            self.router = self._stack.enter_context(RouterProcess(self._configuration(), environ=self._environ))
             self._stack = self._stack.pop_all()
         return self
 

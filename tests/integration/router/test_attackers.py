@@ -99,6 +99,47 @@ def test_an_honest_login_is_quick_among_thousands_that_stall(patient: RouterProc
     wait_for(lambda: patient.descriptors() < ATTACKERS / 10)
 
 
+def answered(connection: RawConnection) -> bytes:
+    """What has come but pings, if anything has."""
+    try:
+        while (received := connection.receive_frame()).opcode == PING:
+            pass
+    except TimeoutError:
+        return b""
+    return received.payload
+
+
+def test_an_honest_login_is_quick_among_thousands_whose_authenticator_is_silent() -> None:
+    """Their tokens are looked up in a database that says nothing; the honest one needs no database."""
+    limits = {
+        "connections_per_address": 0,
+        "unauthenticated_connections": 2 * ATTACKERS,
+        "join_seconds": 120,
+        "failed_logins_per_address_per_minute": 10 * ATTACKERS,
+        "failed_logins_per_minute": 0,
+    }
+    with PostgresServer() as postgres, ExitStack() as stack:
+        dsn = postgres.create_database()
+        prepare_postgres(dsn)
+        configuration = static_configuration(limits=limits)
+        configuration["realms"][0]["store"] = {"type": "postgres", "dsn": dsn, "timeout_seconds": 60}
+        process = stack.enter_context(RouterProcess(configuration))
+        process.wait_for_log("are heard")
+        postgres.freeze()
+        attackers = attack(stack, process, "silent after CHALLENGE")
+        for number, connection in enumerate(attackers):
+            connection.send_bytes(frame(1, f'[5,"guess {number}",{{}}]'.encode()))
+        waits = logins(process, 100)
+        # None of them has had an answer.
+        for connection in attackers[:: ATTACKERS // 20]:
+            connection.upgraded()
+            assert b'[4,"ticket"' in connection.receive_message()[1]
+            connection.socket.settimeout(0.01)
+            assert not answered(connection)
+        postgres.thaw()
+    assert waits[98] < 1, f"p99 {waits[98]:.3f} s"
+
+
 def test_one_address_cannot_take_all_places(router: RouterProcess) -> None:
     """With the limits as they come."""
     with ExitStack() as stack:

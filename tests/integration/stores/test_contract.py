@@ -352,3 +352,47 @@ test_any_text_is_found_in_postgres = any_text_is_found("postgres")
 
 def storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest_twisted.ensureDeferred
+async def test_many_at_once_have_each_its_own_answer(
+    shelf_of_kind: Callable[[str], Shelf], opened: Opener, kind: str
+) -> None:
+    """Odd ones among them: those are asked in batches that a storm makes."""
+    shelf = shelf_of_kind(kind)
+    store = await opened(shelf)
+    for number in range(40):
+        shelf.put_token(f"t{number}", f"user-{number}", 60 + number)
+        shelf.put_membership(f"user-{number}", f"org-{number}")
+    tokens = [f"t{number}" for number in range(50)] + ODD_TOKENS + [f"t{number}" for number in range(50)]
+    found = await both(*(store.look_up(token) for token in tokens))
+    for token, row in zip(tokens, found, strict=True):
+        known = token.startswith("t") and int(token[1:]) < 40
+        assert (row.user if row else None) == (f"user-{token[1:]}" if known else None), token
+        assert row is None or int(token[1:]) + 55 < row.seconds_left <= int(token[1:]) + 60.5
+    users = [f"user-{number}" for number in range(50)]
+    memberships = await both(*(store.memberships(user) for user in users))
+    assert [[one.organization for one in theirs] for theirs in memberships] == [
+        *([f"org-{number}"] for number in range(40)),
+        *([] for _ in range(10)),
+    ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_row_that_can_not_be_read_spoils_no_other_answer(
+    shelf_of_kind: Callable[[str], Shelf], opened: Opener
+) -> None:
+    shelf: Any = shelf_of_kind("sqlite")
+    store = await opened(shelf)
+    for number in range(20):
+        shelf.put_token(f"t{number}", "alice", 60)
+    shelf.put_raw("odd", "bob", "'next Tuesday'")
+    tokens = [f"t{number}" for number in range(10)] + ["odd"] + [f"t{number}" for number in range(10, 20)]
+    outcomes: list[Any] = []
+    for question in [Deferred.fromCoroutine(store.look_up(token)) for token in tokens]:
+        try:
+            outcomes.append((await question).user)
+        except StoreUnavailable:
+            outcomes.append("refused")
+    assert outcomes == ["alice"] * 10 + ["refused"] + ["alice"] * 10

@@ -462,7 +462,7 @@ async def test_outages_leave_no_descriptors_behind(server: PostgresServer) -> No
 
 @pytest_twisted.ensureDeferred
 async def test_a_full_queue_refuses_at_once(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wampgate.stores.postgres_pool.MAX_WAITING", 5)
+    monkeypatch.setattr("wampgate.stores.single_flight.MAX_WAITING", 6)
     store = store_at(server.dsn, pool_size=1, token_query="SELECT %(token)s, 1 FROM pg_sleep(0.4)", timeout=5.0)
     await store.start()
     questions = [Deferred.fromCoroutine(store.look_up(f"t{number}")) for number in range(6)]

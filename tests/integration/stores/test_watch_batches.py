@@ -196,3 +196,35 @@ async def test_support_staff_with_many_organizations_do_not_stop_the_reactor(
     stall_watch.stop()
     assert sum(map(len, found.values())) == 499 * 3 + 20 * 10_000
     assert stall_watch.worst() < 0.1
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_fits_no_column_costs_few_questions(postgres_server: PostgresServer, start: Open) -> None:
+    """Anyone may show a text that is no key; it must not make a question of each of those who come with it."""
+    postgres_server.execute("CREATE TABLE keys (key uuid PRIMARY KEY, owner text)", dsn=start.dsn)
+    postgres_server.execute(
+        "INSERT INTO keys SELECT md5(n::text)::uuid, n::text FROM generate_series(1, 200) n", dsn=start.dsn
+    )
+    store = await start(token_query="SELECT owner, 60 FROM keys WHERE key = %(token)s")
+    keys = [str(key) for (key,) in postgres_server.execute("SELECT key FROM keys", dsn=start.dsn)]
+    asked: list[str] = []
+    ask = store._engine.ask
+    store._engine.ask = lambda query, *rest: asked.append(query) or ask(query, *rest)  # type: ignore[func-returns-value, method-assign] # counts
+    found = await store.look_up_all([*keys[:77], "no key", *keys[77:]])
+    assert len(found) == 200
+    assert len(asked) < 60
+    asked.clear()
+    tokens = await gatherResults([Deferred.fromCoroutine(store.look_up(key)) for key in (*keys, "no key either")])
+    assert sum(token is not None for token in tokens) == 200
+    assert len(asked) < 100
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_slow_query_of_ones_own_is_not_asked_for_many(start: Open) -> None:
+    """A batch takes as long as all its queries together; each asker has a deadline of its own."""
+    store = await start(
+        token_query="SELECT owner, 60 FROM sessions, pg_sleep(0.2) WHERE key = %(token)s", timeout=10.0, pool_size=4
+    )
+    found = await singly(store, [f"key-{number}" for number in range(900, 930)])
+    assert len(found) == 30
+    assert store._token_batches._most < 8

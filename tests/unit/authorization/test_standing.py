@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from unit.core.routed import Peer, RealmUnderTest, Routed, outcome_of
@@ -109,17 +109,27 @@ def test_private_topics_are_neither_published_to_nor_matched_by_patterns(world: 
 
 
 @pytest.mark.parametrize(
-    ("features", "agent", "told"),
+    ("features", "agent", "configured", "told"),
     [
-        ({}, "", False),
-        ({"subscription_revocation": True}, "", True),
-        ({"subscription_revocation": True}, "AutobahnPython/26.10.2", False),
-        ({"subscription_revocation": "yes"}, "", False),
+        ({}, "", "auto", False),
+        ({"subscription_revocation": True}, "", "auto", True),
+        ({"subscription_revocation": True}, "AutobahnPython/26.10.2", "auto", False),
+        ({"subscription_revocation": "yes"}, "", "auto", False),
+        ({}, "", "always", False),
+        ({"subscription_revocation": True}, "", "always", True),
+        ({"subscription_revocation": True}, "AutobahnPython/26.10.2", "always", True),
+        ({"subscription_revocation": True}, "", "never", False),
+        ({"subscription_revocation": True}, "AutobahnPython/26.10.2", "never", False),
     ],
 )
 def test_unsubscribed_goes_to_those_who_understand_it(
-    world: Standings, features: dict[str, Any], agent: str, told: bool
+    world: Standings,
+    features: dict[str, Any],
+    agent: str,
+    configured: Literal["auto", "always", "never"],
+    told: bool,
 ) -> None:
+    world.routed.router._revocation = configured
     peer = world.routed.peer(agent=agent)
     joe = peer.join("the token of joe", roles={"subscriber": {"features": features}})
     seven = subscribe(joe, "organization.7")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wampgate.bridge.dialects.plain import PlainRule
-from wampgate.bridge.rules import BridgedEvent, Dropped, RedisSubscription, Undecodable
+from wampgate.bridge.rules import BridgedEvent, Dropped, RedisSubscription, SubscriptionKind, Undecodable
 from wampgate.bridge.templates import InvalidRule
 
 RULE = PlainRule("channel.{organization}", "organization.{organization}")
@@ -49,10 +49,10 @@ def test_payload(rule: PlainRule, message: bytes, args: Any, kwargs: Any) -> Non
 
 
 def test_what_a_rule_reads_and_where_it_publishes() -> None:
-    assert RULE.subscriptions() == (RedisSubscription("channel.*", pattern=True),)
-    assert RULE.topics() == (("organization.", "prefix"),)
+    assert RULE.subscriptions() == (RedisSubscription("channel.*", SubscriptionKind.PATTERN),)
+    assert RULE.topics() == (("organization.", "wildcard"),)
     fixed = PlainRule("news[all]", "news.all")
-    assert fixed.subscriptions() == (RedisSubscription("news[all]", pattern=False),)
+    assert fixed.subscriptions() == (RedisSubscription("news[all]"),)
     assert fixed.topics() == (("news.all", "exact"),)
     assert list(fixed.translate("news[all]", b"1")) == [BridgedEvent("news.all", (1,))]
 

@@ -16,7 +16,7 @@ SECRET = "c4nary"
         ("redis://localhost:6380", RedisAddress("localhost", 6380)),
         ("redis://localhost/0", RedisAddress("localhost")),
         ("redis://localhost/", RedisAddress("localhost")),
-        ("rediss://redis.example:6380/15", RedisAddress("redis.example", 6380, tls=True)),
+        ("rediss://redis.example:6380/15", RedisAddress("redis.example", 6380, tls=True, database=15)),
         ("redis://[::1]:7000", RedisAddress("::1", 7000)),
         ("redis://:secret@h", RedisAddress("h", password="secret")),
         ("redis://bridge:secret@h", RedisAddress("h", username="bridge", password="secret")),

@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wampgate.bridge.dialects.rooms import RoomOptions
 from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
-from wampgate.bridge.rules import BridgedEvent, Dropped, RedisSubscription, Undecodable
-from wampgate.bridge.templates import InvalidRule
+from wampgate.bridge.rules import (
+    BridgedEvent,
+    BridgedKill,
+    Dropped,
+    RedisSubscription,
+    SubscriptionKind,
+    Undecodable,
+)
+from wampgate.bridge.templates import InvalidRule, TopicPattern
 
 RULE = SocketIoEmitterRule()
 
@@ -173,22 +181,88 @@ def test_what_is_no_emit_goes_nowhere(value: Any, expected: str) -> None:
     assert kinds(value) == [expected]
 
 
+def excluding(*excluded: Any) -> list[Any]:
+    return ["emitter", packet()[0], {"rooms": ["organization.7"], "except": list(excluded), "flags": {}}]
+
+
+def test_exclusions() -> None:
+    (event,) = outcomes(excluding(4711, "815", "organization.8"), NAMESPACE)
+    assert event == BridgedEvent("organization.7", ["news", 1], {}, (4711, 815), ("organization.8",))
+    assert outcomes(excluding(), NAMESPACE) == [BridgedEvent("organization.7", ["news", 1])]
+    assert outcomes(excluding("organization.8"), ROOM) == outcomes(excluding("organization.8"), NAMESPACE)
+
+
 def test_exclusions_of_socket_io_sessions_are_counted() -> None:
-    value = ["emitter", *packet()]
-    value[2]["except"] = ["Xq3-sid"]
-    assert kinds(value, NAMESPACE) == ["except_ignored", "organization.7"]
-    value[2]["except"] = []
-    assert kinds(value, NAMESPACE) == ["organization.7"]
+    for unknown in ("Xq3-sid", 2**53 + 1, "0", "-1", None, True, [], b"\xff"):
+        assert kinds(excluding(unknown), NAMESPACE) == ["except_ignored", "organization.7"]
+    assert kinds(excluding(*["x"] * 1001), NAMESPACE) == ["undecodable"]
+
+
+def test_an_emit_that_excludes_its_own_room_reaches_nobody() -> None:
+    assert kinds(excluding("organization.7"), NAMESPACE) == ["all_excluded"]
+
+
+# Written by npm's @socket.io/redis-emitter 5.1: in("organization.7").emit("news", {data: "hi"}).
+NPM_5 = bytes.fromhex(NPM.hex().replace("82a5726f6f6d73", "83a5726f6f6d73") + "a665786365707490")
+
+
+def test_golden_npm_5() -> None:
+    assert outcomes(NPM_5, ROOM) == [EVENT]
+
+
+REQUEST = "socket.io-request#/#"
+DISCONNECTING = SocketIoEmitterRule(options=RoomOptions(disconnects=True))
+
+
+def requests(message: bytes, rule: SocketIoEmitterRule = DISCONNECTING) -> list[Any]:
+    return list(rule.translate(REQUEST, message))
+
+
+def test_golden_requests() -> None:
+    disconnect = b'{"type":4,"opts":{"rooms":["organization.7"],"except":[]},"close":true}'
+    assert requests(disconnect) == [BridgedKill(subscribers=TopicPattern("organization.7", "exact"))]
+    join = b'{"type":2,"opts":{"rooms":["user:1"],"except":[]},"rooms":["organization.7"]}'
+    for request in (join, join.replace(b":2,", b":3,")):
+        (dropped,) = requests(request)
+        assert dropped.kind == "join_ignored"
+
+
+def test_requests_are_read_only_where_disconnects_are_wanted() -> None:
+    assert RedisSubscription(REQUEST) in DISCONNECTING.subscriptions()
+    assert RedisSubscription(REQUEST) not in RULE.subscriptions()
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        (b'{"type":4,"opts":{"rooms":[],"except":[]},"close":true}', "disconnect_ignored"),
+        (b'{"type":4,"opts":{"rooms":["organization.7"],"except":["x"]}}', "disconnect_ignored"),
+        (b'{"type":4,"opts":{"rooms":["elsewhere"]}}', "disconnect_ignored"),
+        (b'{"type":4}', "disconnect_ignored"),
+        (b'{"type":4,"opts":[]}', "disconnect_ignored"),
+        (b'{"type":6,"data":["ping"]}', "not_an_event"),
+        (b"{}", "not_an_event"),
+    ],
+)
+def test_other_requests(request_: bytes, kind: str) -> None:
+    (dropped,) = requests(request_)
+    assert dropped.kind == kind
+
+
+@pytest.mark.parametrize("request_", [b"[]", b"7", b"{", b'{"type":4,"opts":{"rooms":7}}'])
+def test_requests_that_are_none(request_: bytes) -> None:
+    with pytest.raises(Undecodable):
+        requests(request_)
 
 
 def test_namespace_and_key_of_ones_own() -> None:
     rule = SocketIoEmitterRule("app[1]", "/chat", "room-{user}", "chat.{user}")
     assert rule.subscriptions() == (
-        RedisSubscription("app[1]#emitter", pattern=False),
-        RedisSubscription("app[1]#/chat#", pattern=False),
-        RedisSubscription("app\\[1\\]#/chat#room-*#", pattern=True),
+        RedisSubscription("app[1]#emitter"),
+        RedisSubscription("app[1]#/chat#"),
+        RedisSubscription("app\\[1\\]#/chat#room-*#", SubscriptionKind.PATTERN),
     )
-    assert rule.topics() == (("chat.", "prefix"),)
+    assert rule.topics() == (("chat.", "wildcard"),)
     assert kinds(packet(rooms=["room-x"], nsp="/chat"), "app[1]#emitter", rule) == ["chat.x"]
     assert kinds(packet(rooms=["room-x"], nsp="chat"), "app[1]#emitter", rule) == ["chat.x"]
     assert kinds(packet(rooms=["room-x"]), "app[1]#emitter", rule) == ["other_namespace"]
@@ -197,7 +271,7 @@ def test_namespace_and_key_of_ones_own() -> None:
 
 def test_room_without_variables() -> None:
     rule = SocketIoEmitterRule(room="everyone", topic="news.all")
-    assert rule.subscriptions()[2] == RedisSubscription("socket.io#/#everyone#", pattern=False)
+    assert rule.subscriptions()[2] == RedisSubscription("socket.io#/#everyone#")
     assert rule.topics() == (("news.all", "exact"),)
     assert kinds(["emitter", *packet()], "socket.io#/#everyone#", rule) == ["news.all"]
     assert kinds(packet(rooms=["everyone"]), rule=rule) == ["news.all"]

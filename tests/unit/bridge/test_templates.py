@@ -95,8 +95,8 @@ def test_bad_topic_is_refused(channel: str, topic: str, said: str) -> None:
 
 def test_what_a_topic_template_can_become() -> None:
     channel = Template("c.{organization}.{kind}")
-    assert TopicTemplate("organization.{organization}", channel).pattern() == ("organization.", "prefix")
-    assert TopicTemplate("news.{kind}.of.{organization}", channel).pattern() == ("news.", "prefix")
+    assert TopicTemplate("organization.{organization}", channel).pattern() == ("organization.", "wildcard")
+    assert TopicTemplate("news.{kind}.of.{organization}", channel).pattern() == ("news..of.", "wildcard")
     assert TopicTemplate("news.all", channel).pattern() == ("news.all", "exact")
 
 

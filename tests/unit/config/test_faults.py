@@ -67,7 +67,8 @@ SINGLE_FAULTS = [
     (
         (*BRIDGE, "rules", 0, "dialect"),
         "plane",
-        'rules[0].dialect: expected "plain" or "socketio-emitter", got "plane"',
+        'rules[0].dialect: expected "plain" or "socketio-emitter" or "socketio-adapter" or "python-socketio"'
+        ' or "laravel" or "action-cable" or "anycable", got "plane"',
     ),
     # stores
     ((*STORE, "dsn"), "dsn-typo", "realms[0].store.dsn: expected a Postgres connection string"),

@@ -24,7 +24,7 @@ from wampgate.wire.serializers import JSON
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wampgate.transports.outbox import Part
+    from wampgate.transports.waiting import Part
     from wampgate.wire.messages import Match
 
 
@@ -142,7 +142,7 @@ class Client(Peer):
 
     def write(self, data: bytes, parts: Sequence[Part]) -> None:
         """Take what the turn sends."""
-        assert b"".join(part for _, part in parts) == data
+        assert b"".join(part for _, part, _ in parts) == data
         self.waiting += parts
         if not self.full:
             self.drain()
@@ -162,7 +162,7 @@ class Client(Peer):
 
     def drain(self) -> None:
         """The socket takes what waits."""
-        self.messages += [json.loads(part[{126: 4, 127: 10}.get(part[1], 2) :]) for _, part in self.waiting]
+        self.messages += [json.loads(part[{126: 4, 127: 10}.get(part[1], 2) :]) for _, part, _ in self.waiting]
         self.waiting = []
 
     # --- as a client ---
@@ -339,7 +339,7 @@ class World:
         guesses = Guesses(10**9, routed.clock)
         procedures.add(refresh.NAME, refresh.Refresh(ticket, routed.router, self.standing, guesses))
         procedures.add(organizations.NAME, organizations.Organizations(memberships))
-        procedures.add(kill.NAME, kill.Kill(realm, routed.router, self.standing))
+        procedures.add(kill.NAME, kill.Kill(realm, self.standing))
         procedures.add(explain.NAME, explain.Explain(realm, {"backend": "backend"}, "member"))
         self.backend = Client(routed, self, "backend", "the ticket of backend")
         self.tokens.add(self.backend.token)

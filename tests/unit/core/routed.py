@@ -7,6 +7,7 @@ does for it: decode, hand over, queue deliveries, run coroutines.
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -18,12 +19,14 @@ from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
 from wampgate.core.deadlines import Deadlines
 from wampgate.core.guesses import Guesses
+from wampgate.core.history import History
 from wampgate.core.interfaces import Connection
 from wampgate.core.procedures import Procedures
 from wampgate.core.realm import Realm
 from wampgate.core.router import Router
 from wampgate.core.session import State
-from wampgate.procedures import publish
+from wampgate.core.topics import Topics
+from wampgate.procedures import get_events, history, publish
 from wampgate.stores.memory import MemoryTokenStore
 from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.serializers import JSON
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from wampgate.core.interfaces import Authenticator, Change, Membership, Token
     from wampgate.core.limits import SessionLimits
     from wampgate.core.session import Session
+    from wampgate.core.topics import TopicOptions
     from wampgate.wire.messages import Match, Message
     from wampgate.wire.payload import Payload
 
@@ -345,8 +349,12 @@ class RealmUnderTest:
         anonymous: bool = True,
         authenticators: dict[str, Authenticator] | None = None,
         authorizer: Callable[[OrganizationAuthorizer], Any] | None = None,
+        topics: Iterable[TopicOptions] = (),
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self._topics = Topics(topics)
+        self._wall_clock = wall_clock
         self._rules = rules
         self._limits = limits
         self._require_organization = require_organization
@@ -369,6 +377,7 @@ class RealmUnderTest:
             seconds=self._cache_seconds,
             run=routed.run,
             odd_id=lambda user, organization: routed.odd_ids.append((user, organization)),
+            wall_clock=self._wall_clock,
         )
         authorizer = OrganizationAuthorizer(
             Rules(self._rules), self.memberships, require_organization=self._require_organization
@@ -387,8 +396,19 @@ class RealmUnderTest:
             authenticators=self._authenticators or authenticators,
             record=routed.record,
             limits=self._limits,
+            topics=self._topics,
+            history=self._history(),
         )
-        Procedures(self.realm, routed.run).add(publish.NAME, publish.Publish(self.realm))
+        procedures = Procedures(self.realm, routed.run)
+        procedures.add(publish.NAME, publish.Publish(self.realm))
+        if self.realm.history is not None:
+            procedures.add(history.NAME, history.Recover(self.realm, self.realm.history))
+            procedures.add(get_events.NAME, get_events.GetEvents(self.realm, self.realm.history))
+
+    def _history(self) -> History | None:
+        if not any(options.history is not None for options in self._topics):
+            return None
+        return History(self._topics, now=self._wall_clock)
 
     def add_user(self, user: str, *organizations: str, seconds: float | None = None) -> str:
         """A user of these organizations; return the user's token."""

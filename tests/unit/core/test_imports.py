@@ -14,7 +14,7 @@ import pytest
 import wampgate
 
 PACKAGE: Final = Path(wampgate.__file__).parent
-ADAPTERS: Final = ("authentication", "authorization", "stores", "bridge", "transports", "http", "config")
+ADAPTERS: Final = ("authentication", "authorization", "stores", "bridge", "transports", "http", "config", "history")
 INNER: Final = ("wampgate.core", "wampgate.wire")
 FRAMEWORKS: Final = ("twisted", "autobahn", "txaio", "asyncio", "txredisapi", "txpostgres", "psycopg2", "zope")
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from unit.core.routed import Peer, RealmUnderTest, Routed
 
-from wampgate.core.errors import JoinRefused
-from wampgate.core.realm import ROLES as ROUTER_ROLES
-from wampgate.core.router import POLICY_VIOLATION
+from wampgate.core.errors import NO_SUCH_REALM, JoinRefused
+from wampgate.core.roles import announced
 from wampgate.core.session import State
 from wampgate.wire.messages import MAX_ID
 
@@ -54,7 +53,7 @@ def test_welcome(routed: Routed) -> None:
         "authmethod": "ticket",
         "authprovider": "store",
         "authextra": {"organizations": ["7", "8"], "organization_count": 2, "organization": "7"},
-        "roles": ROUTER_ROLES,
+        "roles": announced(history=False),
         "agent": "wampgate",
     }
     assert routed.records[-1][0] == "joined"
@@ -88,7 +87,7 @@ def test_the_client_chooses_neither_its_name_nor_its_role(routed: Routed) -> Non
 def test_no_such_realm(routed: Routed, realm: str, reason: str) -> None:
     peer = routed.peer()
     assert refused(peer.hello(realm))[0] == reason
-    assert peer.closed == (POLICY_VIOLATION, reason)
+    assert peer.closed == (NO_SUCH_REALM.code, reason)
 
 
 @pytest.mark.parametrize("roles", [{}, {"broker": {}}, {"subscribers": {}}])

@@ -283,7 +283,7 @@ def test_so_many_subscriptions_and_no_more() -> None:
     assert error(peer.ask(32, {}, "com.example.c"), 32, 3) == "wampgate.error.limit_exceeded"
     peer.ask(34, kept)
     subscribed(peer, "com.example.c")
-    assert routed.realm.realm.counters["limit_subscriptions"] == 1
+    assert routed.realm.realm.counters["limit_subscriptions_per_session"] == 1
 
 
 # --- decisions that take their time ---

@@ -13,7 +13,7 @@ from unit.core.routed import RealmUnderTest, Routed
 from wampgate import procedures
 from wampgate.core.decisions import Decision
 from wampgate.core.interfaces import Principal
-from wampgate.core.private import OWN_PROCEDURES, PRIVATE
+from wampgate.core.private import HISTORY_PROCEDURES, OWN_PROCEDURES, PRIVATE
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "security.md").read_text()
@@ -22,7 +22,7 @@ USER = Principal("7", "member", "ticket", "store", user="7")
 STATIC = Principal("backend", "backend", "ticket", "static")
 NOBODY = Principal("anonymous-1", "guest", "anonymous", "anonymous")
 
-ROWS = re.findall(r"^\| `(wampgate\.[a-z._]+)` \| ([a-z ]+) \| ([a-z ]+) \| ([a-z ]+) \|", TEXT, re.MULTILINE)
+ROWS = re.findall(r"^\| `(wamp(?:gate)?\.[a-z._]+)` \| ([a-z ]+) \| ([a-z ]+) \| ([a-z ]+) \|", TEXT, re.MULTILINE)
 NAMED = sorted(set(re.findall(r"`(test_\w+\.py)::(\w+)`", TEXT)))
 
 
@@ -51,8 +51,9 @@ def test_the_defaults_are_what_the_table_says(row: tuple[str, str, str, str]) ->
     for principal, word in zip((USER, STATIC, NOBODY), said, strict=True):
         decision = realm.realm.authorize_principal(principal, "call", name, "exact")
         assert isinstance(decision, Decision)
-        assert decision.allowed == (word == "own session"), (principal, word)
+        assert decision.allowed == (word in ("own session", "own topics")), (principal, word)
     assert (said[0] == "own session") == (name in OWN_PROCEDURES)
+    assert (said[0] == "own topics") == (name in HISTORY_PROCEDURES)
 
 
 @pytest.mark.parametrize("name", ["wamp.session.count", "wamp.session.kill", "wamp.subscription.list", "wamp.x"])

@@ -9,7 +9,8 @@ import pytest
 from unit.core.routed import ROLES, Peer, RealmUnderTest, Routed, holds_nothing
 from unit.wire.samples import SAMPLES
 
-from wampgate.core.router import GOODBYE_SECONDS, NORMAL_CLOSURE, POLICY_VIOLATION, PROTOCOL_ERROR
+from wampgate.core.errors import EXPIRED, KILLED, NO_HELLO, REVOKED
+from wampgate.core.router import GOODBYE_SECONDS, NORMAL_CLOSURE, PROTOCOL_ERROR
 from wampgate.core.session import State
 
 if TYPE_CHECKING:
@@ -202,14 +203,24 @@ def test_the_router_says_goodbye_and_is_answered() -> None:
     assert peer.closed == (NORMAL_CLOSURE, "wamp.close.goodbye_and_out")
 
 
-def test_a_goodbye_that_is_not_answered_closes_in_time() -> None:
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        *((ending.reason, ending.code) for ending in (EXPIRED, REVOKED, KILLED)),
+        # An administrator's own reason.
+        ("com.example.moved_away", KILLED.code),
+    ],
+)
+def test_a_goodbye_that_is_not_answered_closes_in_time(reason: str, code: int) -> None:
     routed = Routed()
     peer = routed.peer().join()
-    routed.router.goodbye(peer.session, "wamp.close.killed", "")
+    routed.router.goodbye(peer.session, reason, "")
     routed.pass_time(GOODBYE_SECONDS - 0.01)
     assert peer.closed is None
     routed.pass_time(0.01)
-    assert peer.closed == (NORMAL_CLOSURE, "wamp.close.killed")
+    assert peer.closed == (code, reason)
+    # It did not end as it should: a client may tell this from an end that was agreed on.
+    assert code != NORMAL_CLOSURE
     assert GOODBYE_SECONDS <= 2
     assert routed.is_empty()
 
@@ -246,7 +257,8 @@ def test_no_hello_in_time() -> None:
     routed.pass_time(0.01)
     assert peer.heard() == []
     assert peer.closed is not None
-    assert peer.closed[0] == POLICY_VIOLATION
+    assert peer.closed[0] == NO_HELLO.code
+    assert routed.router.counters["limit_hello_seconds"] == 1
     assert routed.is_empty()
 
 

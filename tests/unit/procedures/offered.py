@@ -35,7 +35,7 @@ class Offered:
         ticket = realm.authenticators["ticket"]
         procedures.add(refresh.NAME, refresh.Refresh(ticket, self.routed.router, self.standing, self.guesses))
         procedures.add(organizations.NAME, organizations.Organizations(memberships))
-        procedures.add(kill.NAME, kill.Kill(realm, self.routed.router, self.standing))
+        procedures.add(kill.NAME, kill.Kill(realm, self.standing))
         procedures.add(explain.NAME, explain.Explain(realm, {"backend": "backend"}, "member"))
         self.under_test.add_user("joe", "7", "8")
         self.under_test.add_user("ann", "7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,61 @@ def test_it_says_what_happens(offered: Offered) -> None:
             assert answer[4] == explained
         else:
             assert explained[1]["allowed"] == (answer[0] == 33), (topic, match)
+
+
+def test_who_has_no_name_is_asked_for_as_it_is_here(offered: Offered) -> None:
+    backend, guest = offered.backend(), offered.guest()
+    authid = guest.session.principal.authid
+    for topic in ("com.example.x", "organization.7"):
+        _, kwargs = call(backend, EXPLAIN, authid, "subscribe", topic)
+        assert kwargs["authrole"] == "guest"
+        assert kwargs["allowed"] == (guest.ask(32, {}, topic)[0][0] == 33)
+    guest.leave()
+    assert call(backend, EXPLAIN, authid, "subscribe", "com.example.x")[1]["authrole"] == "member"
+
+
+def test_what_a_signed_token_says_of_organizations_is_what_decides(offered: Offered) -> None:
+    """The store knows joe in 7 and 8; the token that he shows now says 9."""
+    backend, before, joe = offered.backend(), offered.user("joe"), offered.user("joe")
+    joe.session.principal = replace(joe.session.principal, organizations={"9": "admin"})
+    for organization, allowed in (("9", True), ("7", False)):
+        _, kwargs = call(backend, EXPLAIN, "joe", "subscribe", f"organization.{organization}")
+        assert (kwargs["allowed"], joe.ask(32, {}, f"organization.{organization}")[0][0] == 33) == (allowed, allowed)
+    joe.leave()
+    assert call(backend, EXPLAIN, "joe", "subscribe", "organization.7")[1]["because"] == "member of 7"
+    assert before.session.established
+
+
+@pytest.mark.parametrize(
+    ("code", "action", "what"),
+    [
+        (32, "subscribe", "organization.70"),
+        (32, "subscribe", "com.example.closed.x"),
+        (64, "register", "com.example.closed.x"),
+        (64, "register", "wampgate.x"),
+        (48, "call", "com.example.closed.x"),
+        (48, "call", "wampgate.explain"),
+        (16, "publish", "organization.7"),
+        (16, "publish", "wampgate.revoked"),
+    ],
+)
+def test_a_refusal_is_logged_once_and_explained_alike(offered: Offered, code: int, action: str, what: str) -> None:
+    backend, joe = offered.backend(), offered.user("joe")
+    options = {"acknowledge": True} if action == "publish" else {}
+    (answer,) = joe.ask(code, options, what)
+    assert answer[4] == "wamp.error.not_authorized"
+    ((_, fields),) = [record for record in offered.routed.records if record[0] == "refused"]
+    _, explained = call(backend, EXPLAIN, "joe", action, what)
+    assert fields == {"action": action, "uri": what, "match": "exact", "because": explained["because"]}
+
+
+def test_a_refusal_on_the_way_round_is_logged_with_what_decides_there(offered: Offered) -> None:
+    """Who may call `wampgate.publish` is refused by the topic: the log has to say so, as for PUBLISH itself."""
+    backend, joe = offered.backend(), offered.user("joe")
+    assert call(joe, "wampgate.publish", "organization.7", ["text"]) == "wamp.error.not_authorized"
+    ((_, fields),) = [record for record in offered.routed.records if record[0] == "refused"]
+    _, explained = call(backend, EXPLAIN, "joe", "publish", "organization.7")
+    assert fields == {"action": "publish", "uri": "organization.7", "match": "exact", "because": explained["because"]}
 
 
 def test_a_store_that_is_down(offered: Offered) -> None:

@@ -46,6 +46,13 @@ def test_whom(offered: Offered, by: dict[str, str], ended: set[str]) -> None:
     assert backend.session.established
 
 
+def test_an_ipv6_address_is_meant_whole_though_limits_count_its_network(offered: Offered) -> None:
+    near, far = offered.user("joe", "2001:db8::1"), offered.user("ann", "2001:db8::2")
+    assert call(offered.backend(), KILL, address="2001:db8::1") == ([1], {})
+    assert not near.session.established
+    assert far.session.established
+
+
 def test_todays_members_are_meant(offered: Offered) -> None:
     joe, ann, backend = offered.user("joe"), offered.user("ann"), offered.backend()
     offered.memory.remove_membership("joe", "7")

@@ -66,6 +66,73 @@ def test_a_refused_one_counts_as_a_guess(offered: Offered) -> None:
     assert isinstance(call(joe, REFRESH, "long"), tuple)
 
 
+def test_each_refused_one_is_in_the_log_with_its_reason_and_no_token_is(offered: Offered) -> None:
+    joe = offered.routed.peer().join("short")
+    reasons = []
+    for token in ("guess of a canary", "the token of ann", "the ticket of backend", "long"):
+        assert call(joe, REFRESH, token) == DENIED
+        ((_, fields),) = [record for record in offered.routed.records if record[0] == "refresh_refused"]
+        reasons.append(fields["because"])
+        offered.routed.records.clear()
+    assert reasons == [
+        "unknown token",
+        "authid 'joe' was asked for with a ticket of 'ann'",
+        "authid 'joe' was asked for with a ticket of 'backend'",
+        "too many refused logins from this address: limits.failed_logins_per_address_per_minute",
+    ]
+    assert offered.under_test.realm.counters["limit_failed_logins_per_address_per_minute"] == 1
+
+
+def test_a_crowd_of_refreshes_reaches_the_store_no_more_often_than_guesses_may_fail(offered: Offered) -> None:
+    """They come at once, from many sessions: those under way count as if they would fail, as logins do."""
+    peers = [offered.user("joe") for _ in range(50)]
+    store = offered.under_test.store
+    store.slow = True
+    before = len(store.asked)
+    for number, peer in enumerate(peers):
+        peer.ask(48, {}, REFRESH, [f"guess {number}"])
+    assert len(store.asked) - before == 3
+    while offered.routed.waiting:
+        offered.routed.answer()
+    assert len(store.asked) - before == 3
+    assert [peer.heard()[-1][4] for peer in peers] == [DENIED] * 50
+    # Logins from there count with them.
+    assert offered.guesses.exhausted("127.0.0.1") == "failed_logins_per_address_per_minute"
+    assert offered.guesses.exhausted("127.0.0.2") is None
+
+
+def test_honest_refreshes_that_come_at_once_all_go_on(offered: Offered) -> None:
+    peers = [offered.user("joe") for _ in range(20)]
+    for number in range(20):
+        offered.memory.add_token(f"long {number}", "joe", 1000)
+    offered.under_test.store.slow = True
+    for number, peer in enumerate(peers):
+        peer.ask(48, {}, REFRESH, [f"long {number}"])
+    offered.under_test.store.slow = False
+    while offered.routed.waiting:
+        offered.routed.answer()
+    assert [peer.heard()[-1][0] for peer in peers] == [50] * 20
+
+
+def test_who_leaves_while_it_waits_asks_the_store_nothing(offered: Offered) -> None:
+    peers = [offered.user("joe") for _ in range(5)]
+    store = offered.under_test.store
+    store.slow = True
+    before = len(store.asked)
+    for number, peer in enumerate(peers):
+        peer.ask(48, {}, REFRESH, [f"guess {number}"])
+    peers[3].leave()
+    peers[4].leave()
+    store.slow = False
+    for _ in range(3):
+        offered.routed.answer()
+    assert len(store.asked) - before == 3
+    # Nobody holds a place any more.
+    peers[0].heard()
+    offered.routed.pass_time(61)
+    assert isinstance(call(peers[0], REFRESH, "long"), tuple)
+
+
 def test_what_is_lost_meanwhile_is_taken_away(offered: Offered) -> None:
     """Nobody told of the change: the refresh finds it."""
     joe = offered.routed.peer().join("short")

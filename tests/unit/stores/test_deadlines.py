@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.deadlines import TURNS, TooLate, within
 
 
 def waiting(clock: Clock) -> tuple[Deferred[str], Deferred[str], list[Any]]:
@@ -59,3 +59,36 @@ def test_who_goes_away_leaves_no_timer() -> None:
     assert isinstance(told[0], CancelledError)
     assert not clock.getDelayedCalls()
     answer.callback("unheard")
+
+
+class Reactor(Clock):
+    """Turns as a reactor has them: what is to be called at once in one turn is called in the next."""
+
+    def turn(self, seconds: float) -> None:
+        self.rightNow += seconds
+        due = [call for call in self.getDelayedCalls() if call.getTime() <= self.seconds()]
+        for call in due:
+            self.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
+
+def test_an_answer_that_a_late_reactor_has_not_read_yet_is_still_told() -> None:
+    clock = Reactor()
+    answer, _, told = waiting(clock)
+    for _ in range(TURNS):
+        clock.turn(1.5)
+    assert told == []
+    answer.callback("yes")
+    assert told == ["yes"]
+    assert not clock.getDelayedCalls()
+
+
+def test_after_its_turns_a_deadline_is_over() -> None:
+    clock = Reactor()
+    _, _, told = waiting(clock)
+    clock.turn(2)
+    for _ in range(TURNS):
+        assert told == []
+        clock.turn(0)
+    assert isinstance(told[0], TooLate)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wampgate.stores.preparing import Kind, PreparationFailed, prepare_sqlite, removal_of_triggers, statements
+from wampgate.stores.presets import PRESETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,21 @@ def test_the_triggers_of_postgres() -> None:
     for one in triggers:
         assert "FOR EACH STATEMENT EXECUTE FUNCTION wampgate_tell(" in one.sql
     assert removal_of_triggers().splitlines()[-1] == "DROP FUNCTION IF EXISTS wampgate_tell() CASCADE;"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_triggers_of_a_preset(preset: str) -> None:
+    made = statements("postgres", preset)
+    assert [one.name for one in made if one.what in ("TABLE", "INDEX")] == NAMES[2:]
+    assert [one.name for one in made if one.what == "FUNCTION"] == ["wampgate_tell"]
+    events = [(one.table, one.name.removeprefix("wampgate_tells_of_")) for one in made if one.what == "TRIGGER"]
+    assert events == [
+        *((table.name, event) for table in PRESETS[preset].tables for event in ("delete", "update", "truncate")),
+        *(("organization_members", event) for event in ("insert", "delete", "update", "truncate")),
+    ]
+    for one in made:
+        assert one.explanation.endswith(".")
+        assert "{" not in one.sql.replace("'{\"everything\": true}'", "")
 
 
 @pytest.mark.parametrize("kind", KINDS)

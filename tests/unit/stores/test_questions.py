@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -84,7 +85,17 @@ def test_memberships_of() -> None:
     assert memberships_of([]) == []
     assert memberships_of([(7,), ("acme",), (None,), ("",)]) == [Membership("7"), Membership("acme")]
     assert memberships_of([("acme", "owner"), ("eu", None)]) == [Membership("acme", "owner"), Membership("eu", "")]
-    with pytest.raises(RowsUnusable, match="3 columns"):
-        memberships_of([("acme", "owner", 1)])
+    with pytest.raises(RowsUnusable, match="4 columns"):
+        memberships_of([("acme", "owner", 1, 2)])
     with pytest.raises(RowsUnusable, match="role is of type list"):
         memberships_of([("acme", ["owner"])])
+
+
+def test_when_memberships_began() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    rows = [("a", "", 7), ("b", None, Decimal("7.5")), ("c", "x", noon), ("d", "", None)]
+    assert [membership.since for membership in memberships_of(rows)] == [7.0, 7.5, noon.timestamp(), math.inf]
+    # What can't be told must not show anything: a time without a zone, text, NaN.
+    for since in (noon.replace(tzinfo=None), "2026-01-01", True, math.nan):
+        with pytest.raises(RowsUnusable, match="since is of type"):
+            memberships_of([("a", "", since)])

@@ -11,17 +11,24 @@ from wampgate.core.errors import StoreUnavailable
 from wampgate.core.interfaces import Change
 from wampgate.stores import single_flight
 from wampgate.stores.revisions import Revisions
-from wampgate.stores.single_flight import SingleFlight
+from wampgate.stores.single_flight import TELLING_SECONDS, SingleFlight
 
 if TYPE_CHECKING:
     import pytest
+
+
+class OneTurn(Clock):
+    """A clock on which time can pass within a turn."""
+
+    def work(self, seconds: float) -> None:
+        self.rightNow += seconds
 
 
 class Asked:
     """A database that answers when the test says so."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = OneTurn()
         self.flights: list[tuple[str, float, Deferred[Any]]] = []
         self.revisions = Revisions()
         self.single: SingleFlight[Any] = SingleFlight(
@@ -144,6 +151,74 @@ def test_one_who_goes_away_takes_nobody_along() -> None:
     asked.flights[1][2].callback("y")
     assert stays == ["y"]
     assert asked.single._waiting == 0
+
+
+def crowd(asked: Asked, size: int, key: str = "k") -> list[Any]:
+    """So many share the answer to one question; each works for a while when it is told."""
+    told: list[Any] = []
+
+    def work(answer: Any) -> None:
+        asked.clock.work(TELLING_SECONDS / 4)
+        told.append(answer)
+
+    asked.ask(key)  # the others wait for the next flight
+    for _ in range(size):
+        asked.single.ask(key).addBoth(work)
+    asked.flights[-1][2].callback("first")
+    asked.clock.advance(0)
+    return told
+
+
+def test_a_crowd_is_told_a_few_in_each_turn() -> None:
+    asked = Asked()
+    told = crowd(asked, 10)
+    asked.flights[-1][2].callback("x")
+    assert len(told) == 4
+    # One who comes now is not told before those who wait.
+    asked.single.ask("other").addBoth(told.append)
+    asked.flights[-1][2].callback("y")
+    assert len(told) == 4
+    asked.clock.advance(0)
+    assert told == ["x"] * 10 + ["y"]
+    asked.clock.advance(1)
+    assert asked.clock.getDelayedCalls() == []
+    assert asked.single._waiting == 0
+
+
+def test_a_change_that_comes_before_all_were_told_overtakes_the_rest() -> None:
+    asked = Asked()
+    told = crowd(asked, 10)
+    asked.flights[-1][2].callback("old")
+    assert told == ["old"] * 4
+    asked.revisions.note(Change(users=frozenset({"k"})))
+    flights = len(asked.flights)
+    asked.clock.advance(0)
+    assert told == ["old"] * 4
+    assert len(asked.flights) == flights + 1
+    asked.flights[-1][2].callback("new")
+    for _ in range(3):
+        asked.clock.advance(0)
+    assert told == ["old"] * 4 + ["new"] * 6
+    assert not asked.single._boarding
+
+
+def test_a_change_before_all_were_told_never_shares_what_was_asked_before_it() -> None:
+    """Somebody else's question for the same key is under way already: it left before the change."""
+    asked = Asked()
+    told = crowd(asked, 10)
+    asked.flights[-1][2].callback("old")
+    newcomer = asked.ask("k")
+    asked.revisions.note(Change(users=frozenset({"k"})))
+    asked.clock.advance(0)
+    flights = len(asked.flights)
+    asked.flights[-1][2].callback("old as well")
+    assert len(asked.flights) == flights + 1
+    assert newcomer == []
+    asked.flights[-1][2].callback("new")
+    for _ in range(3):
+        asked.clock.advance(0)
+    assert told[4:] == ["new"] * 6
+    assert newcomer == ["new"]
 
 
 def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,7 @@ class End(Protocol):
     def __init__(self) -> None:
         self.outbox: Outbox
         self.ended: tuple[int, str] | None = None
+        self.session: Session | None = None
         self.was_cut = ""
         self.lost = False
 
@@ -124,6 +125,17 @@ class Wired:
             assert time.monotonic() < deadline, "it did not come true"
             self.reactor.iterate(0.001)
 
+    def retire(self) -> None:
+        """Close all connections."""
+        for client in self._clients:
+            client.close()
+        for end in self._ends:
+            end.transport.abortConnection()
+            end.outbox.stopProducing()
+        self._clients.clear()
+        self._ends.clear()
+        self.spin()
+
     def close(self) -> None:
         """Close everything."""
         for client in self._clients:
@@ -153,7 +165,13 @@ class Wire:
         self.client = client
         self.end = end
         self.outbox = end.outbox
-        self.session = Session(self.outbox, Connection("127.0.0.1:50000", "127.0.0.1"))
+        self.session = end.session = Session(self.outbox, Connection("127.0.0.1:50000", "127.0.0.1"))
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait in the outbox."""
+        waiting = self.outbox._waiting
+        return 0 if waiting is None else waiting.size
 
     def read(self) -> bytes:
         """What has come and was not read yet; nothing is waited for."""

@@ -60,7 +60,7 @@ def test_what_waits_is_taken_back_at_frame_boundaries(wired: Wired, slow: Wire) 
     slow.outbox.retract(1)
     left = b"".join(frame for frame in waiting if subscription_of(frame) != 1)
     assert slow.read_all(len(sent + left)) == sent + left
-    assert slow.outbox._size == 0
+    assert slow.waiting == 0
 
 
 def test_what_is_taken_back_makes_room(wired: Wired, slow: Wire) -> None:
@@ -97,11 +97,11 @@ def test_who_reads_nothing_is_cut_off_by_size(wired: Wired, slow: Wire) -> None:
     while not slow.end.was_cut:
         send(wired, slow, 1, count, "y" * 1000)
         count += 1
-        assert slow.outbox._size <= LIMITS.size + 2000
+        assert slow.waiting <= LIMITS.size + 2000
         assert count < 1000
     assert slow.end.was_cut == "more than 200000 bytes waited for it"
     assert 190 <= count <= 200
-    assert slow.outbox._size == 0
+    assert slow.waiting == 0
     send(wired, slow, 1, 0)  # and nothing is kept for it any more
     wired.until(lambda: slow.end.lost)
 
@@ -185,5 +185,5 @@ def test_nothing_is_kept_for_a_connection_that_is_gone(wired: Wired, slow: Wire)
     slow.outbox.resume()
     slow.outbox.finish(1000, "")
     assert slow.end.ended is None
-    assert slow.outbox._size == 0
+    assert slow.waiting == 0
     assert len(wired.deadlines) == 0

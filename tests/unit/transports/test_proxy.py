@@ -15,6 +15,7 @@ from wampgate.transports.proxy import (
     ProxyHeaderError,
     TrustedProxies,
     looks_proxied,
+    network_of,
     plain_host,
     proxy_header,
 )
@@ -205,3 +206,27 @@ def test_a_header_where_none_is_expected_is_recognized() -> None:
     assert looks_proxied(v2())
     assert looks_proxied(b"PROXY TCP4 203.0.113.7 10.0.0.1 5000 443\r\n")
     assert not looks_proxied(b"PRI * HTTP/2.0\r\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "bits", "network"),
+    [
+        ("203.0.113.7", 64, "203.0.113.7"),
+        ("203.0.113.7", 16, "203.0.113.7"),
+        ("unix", 64, "unix"),
+        ("2001:db8::7", 64, "2001:db8::/64"),
+        ("2001:db8:0:0:ffff:ffff:ffff:ffff", 64, "2001:db8::/64"),
+        ("2001:db8:0:1::7", 64, "2001:db8:0:1::/64"),
+        ("2001:db8:0:1::7", 48, "2001:db8::/48"),
+        ("2001:db8::7", 128, "2001:db8::7"),
+        ("::1", 64, "::/64"),
+        ("fe80::1%eth0", 64, "fe80::/64"),
+    ],
+)
+def test_what_limits_count_by(host: str, bits: int, network: str) -> None:
+    assert network_of(host, bits) == network
+
+
+def test_an_ipv4_address_in_ipv6_counts_as_what_it_is() -> None:
+    assert network_of(plain_host("::ffff:203.0.113.7")) == "203.0.113.7"
+    assert network_of("::ffff:203.0.113.7") == "203.0.113.7"

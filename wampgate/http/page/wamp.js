@@ -1,5 +1,6 @@
 /**
- * A WAMP client over WebSocket and JSON: subscribe, publish, call, register, reconnect. No dependencies.
+ * A WAMP client over WebSocket and JSON: subscribe, publish, call, register, reconnect. No dependencies but
+ * `recovery.js` beside it.
  *
  *     const session = connect({ url: "wss://news.example.org/ws", realm: "realm1", ticket: token });
  *     session.addEventListener("closed", ({ detail }) => console.log(detail.message, detail.willRetry));
@@ -10,7 +11,8 @@
  * cure (ABORT or GOODBYE: denied, expired, killed), it stays closed.
  *
  * It emits `connecting` {attempt}, `joined` {session, authid, authrole, organizations, details},
- * `lost` {topic, reason, message} (a subscription that the router took back or did not renew) and
+ * `lost` {topic, reason, message} (a subscription that the router took back or did not renew),
+ * `missed` {topic, reason} (events of a subscription with `recover` may be missing) and
  * `closed` {reason, message, willRetry, retryIn}.
  *
  * @typedef {unknown[]} Args
@@ -31,6 +33,8 @@
  * @property {number} [deadline]  for one try to join, in milliseconds: 15000
  * @property {typeof WebSocket} [WebSocket]  for a runtime that has none
  */
+
+import { Recovery } from "./recovery.js";
 
 const HELLO = 1, WELCOME = 2, ABORT = 3, CHALLENGE = 4, AUTHENTICATE = 5, GOODBYE = 6, ERROR = 8;
 const PUBLISH = 16, PUBLISHED = 17, SUBSCRIBE = 32, SUBSCRIBED = 33, UNSUBSCRIBE = 34, UNSUBSCRIBED = 35, EVENT = 36;
@@ -84,7 +88,7 @@ const payload = (args, kwargs) => (Object.keys(kwargs).length ? [args, kwargs] :
  * for it, null while there is none; `made` tells whether there ever was one.
  *
  * @typedef {{verb: number, uri: string, options: Dict, id: number | null, made: boolean, handlers: Set<{handler: Function}>,
- *   ready: Promise<void>, resolve: () => void, reject: (error: WampError) => void}} Standing
+ *   recovery: Recovery | null, ready: Promise<void>, resolve: () => void, reject: (error: WampError) => void}} Standing
  * @typedef {{resolve: (message: any[]) => void, reject: (error: WampError) => void}} Asked  who waits for an answer
  */
 
@@ -132,11 +136,14 @@ export class Session extends EventTarget {
    * Receive a topic's events. Before the session has joined, it is asked as soon as it has.
    *
    * @param {string} topic @param {EventHandler} handler
-   * @param {{match?: "exact" | "prefix" | "wildcard"} & Dict} [options]
+   * With `recover`, each event comes once, those of a time without connection too, where the router keeps them;
+   * where it can't say that it has all, there is a `missed`.
+   *
+   * @param {{match?: "exact" | "prefix" | "wildcard", recover?: boolean} & Dict} [options]
    * @returns {Promise<{topic: string, unsubscribe: () => Promise<void>}>} rejects with a WampError if refused
    */
-  async subscribe(topic, handler, options = {}) {
-    const unsubscribe = await this.#stand(SUBSCRIBE, topic, handler, options);
+  async subscribe(topic, handler, { recover = false, ...options } = {}) {
+    const unsubscribe = await this.#stand(SUBSCRIBE, topic, handler, options, recover);
     return { topic, unsubscribe };
   }
 
@@ -359,26 +366,35 @@ export class Session extends EventTarget {
    * Subscribe or register, now or as soon as joined; two subscriptions to one topic share the router's one.
    *
    * @param {number} verb @param {string} uri @param {Function} handler @param {Dict} options
+   * @param {boolean} [recover]
    * @returns {Promise<() => Promise<void>>} what takes it back
    */
-  async #stand(verb, uri, handler, options) {
+  async #stand(verb, uri, handler, options, recover = false) {
     if (this.#state === "closing" || this.#state === "closed") throw new WampError("wampgate.client.not_joined");
     const key = JSON.stringify([verb, uri, options.match ?? "exact"]);
     let standing = this.#standing.get(key);
     if (standing?.handlers.size && verb === REGISTER) throw new WampError("wamp.error.procedure_already_exists", [uri]);
     const own = { handler };
-    if (standing) standing.handlers.add(own);
-    else {
+    if (standing) {
+      standing.handlers.add(own);
+      if (recover && !standing.recovery) {
+        standing.recovery = this.#recovery(standing);
+        if (standing.id !== null) await this.#catchUp(standing);
+      }
+    } else {
       /** @type {any} */ let settle;
       const ready = new Promise((resolve, reject) => (settle = { resolve, reject }));
       // A copy: what JSON can't carry fails here, and not at each reconnect.
       const kept = JSON.parse(JSON.stringify(options));
-      standing = { verb, uri, options: kept, id: null, made: false, handlers: new Set([own]), ready, ...settle };
-      this.#standing.set(key, /** @type {Standing} */ (standing));
-      if (this.#state === "joined") this.#make(key, /** @type {Standing} */ (standing));
+      /** @type {Standing} */
+      const made = { verb, uri, options: kept, id: null, made: false, handlers: new Set([own]), recovery: null, ready, ...settle };
+      if (recover) made.recovery = this.#recovery(made);
+      standing = made;
+      this.#standing.set(key, standing);
+      if (this.#state === "joined") this.#make(key, standing);
     }
-    await standing?.ready;
-    return () => this.#takeBack(key, /** @type {Standing} */ (standing), own);
+    await standing.ready;
+    return () => this.#takeBack(key, standing, own);
   }
 
   /** @param {string} key @param {Standing} standing */
@@ -388,7 +404,8 @@ export class Session extends EventTarget {
         standing.id = id;
         standing.made = true;
         (standing.verb === SUBSCRIBE ? this.#subscriptions : this.#registrations).set(id, standing);
-        standing.resolve();
+        if (standing.recovery) this.#catchUp(standing).then(standing.resolve);
+        else standing.resolve();
         if (!standing.handlers.size) this.#remove(key, standing).catch(() => {});
       },
       reject: (error) => {
@@ -429,9 +446,34 @@ export class Session extends EventTarget {
 
   /** @param {any[]} message */
   #deliver([, subscription, publication, details, args = [], kwargs = {}]) {
-    for (const { handler } of this.#subscriptions.get(subscription)?.handlers ?? []) {
+    const standing = this.#subscriptions.get(subscription);
+    if (!standing) return;
+    if (standing.recovery) standing.recovery.take({ topic: standing.uri, ...details, publication, args, kwargs });
+    else this.#handle(standing, args, kwargs, { ...details, publication });
+  }
+
+  /** @param {Standing} standing */
+  #recovery(standing) {
+    return new Recovery(
+      ({ args, kwargs, ...details }) => this.#handle(standing, args, kwargs, details),
+      (reason) => this.#emit("missed", { topic: standing.uri, reason }),
+    );
+  }
+
+  /** Subscribed: have what was missed meanwhile. @param {Standing} standing */
+  async #catchUp(standing) {
+    const { uri, options, id } = standing;
+    /** @param {Dict} position @returns {Promise<any>} */
+    const ask = async (position) =>
+      (await this.call("wampgate.history.recover", [uri, options.match ?? "exact"], position)).kwargs;
+    await standing.recovery?.catchUp(ask, () => standing.id === id);
+  }
+
+  /** @param {Standing} standing @param {Args} args @param {Dict} kwargs @param {Dict} details */
+  #handle(standing, args, kwargs, details) {
+    for (const { handler } of standing.handlers) {
       try {
-        handler(args, kwargs, { ...details, publication });
+        handler(args, kwargs, details);
       } catch (error) {
         console.error("wamp: an event handler failed", error);
       }

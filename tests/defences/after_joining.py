@@ -1,0 +1,426 @@
+"""The defences of docs/security.md's table "After", each taken out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .mutation import Edit, Mutation, without
+
+REALM: Final = "core/realm.py"
+ROUTER: Final = "core/router.py"
+STANDING: Final = "authorization/standing.py"
+ORGANIZATION: Final = "authorization/organization.py"
+WEBSOCKET: Final = "transports/websocket.py"
+OUTBOX: Final = "transports/outbox.py"
+
+PATTERNS: Final = "patterns that reach further than rights"
+ANOTHERS: Final = "one user's answer given to another"
+PUBLISHING: Final = "publishing to organizations, registering `wamp.*` and `wampgate.*`, by pattern too"
+ADAPTER: Final = "a weak caller through a strong adapter"
+FORGED: Final = "forged publisher, caller, authid, authrole, forward_for"
+ROOMS: Final = "forged rooms and channels on Redis"
+POISON: Final = "poison in Redis (Reverb CVE-2026-23524)"
+ENDED: Final = "token revoked or expired, membership removed"
+BEFORE: Final = "answers from before a change"
+READER: Final = "slow reader"
+FLOODS: Final = "floods of SUBSCRIBE, REGISTER, PUBLISH, CALL"
+GOODBYE: Final = "after GOODBYE"
+CALLEE: Final = "callee dies, caller leaves, answers race"
+SECRETS: Final = "secrets in `router.json`"
+HALF_OPEN: Final = "half-open connections"
+CLOCK: Final = "clock jump"
+AGAIN: Final = "an outage ends sessions for good"
+
+MUTATIONS: Final = (
+    without(
+        PATTERNS,
+        "rules that have to cover all of a pattern",
+        "authorization/rules.py",
+        "covering = [rule for rule in applying if rule.covers(uri, match)]",
+        'covering = [rule for rule in applying if rule.covers(uri, "exact")]',
+        "test_rules.py::test_a_pattern_is_allowed_only_if_all_it_could_match_is",
+    ),
+    without(
+        PATTERNS,
+        "rules that deny a part",
+        "authorization/rules.py",
+        "            if not rule.allow and not rule.covers(uri, match) and overlaps(rule.uri, rule.match, uri, match):",
+        "            if False:",
+        "test_rules.py::test_a_pattern_is_allowed_only_if_all_it_could_match_is",
+    ),
+    without(
+        PATTERNS,
+        "organizations' topics that have to cover all of a pattern",
+        "authorization/templates.py",
+        "asked = Asked.of(subject, match)",
+        'asked = Asked.of(subject.rstrip("."), "exact")',
+        "test_organizations.py::test_tricks",
+        "test_organizations.py::test_what_is_delivered_is_what_the_memberships_allow",
+    ),
+    without(
+        ANOTHERS,
+        "memberships by user",
+        "authorization/memberships.py",
+        "        organizations = self._organizations_by_user.get(user)\n        if organizations is None or",
+        "        organizations = next(iter(self._organizations_by_user.values()), None)\n"
+        "        if organizations is None or",
+        "test_memberships.py::test_users_do_not_share_answers",
+    ),
+    Mutation(
+        ANOTHERS,
+        "decisions by role",
+        (
+            Edit(ORGANIZATION, "            found = self._found[key]\n", "            found = self._found[key[1:]]\n"),
+            Edit(ORGANIZATION, "found = self._found[key] = self", "found = self._found[key[1:]] = self"),
+        ),
+        ("test_organization.py::test_kept_decisions_are_bounded_and_never_another_s",),
+    ),
+    without(
+        PUBLISHING,
+        "reserved names",
+        REALM,
+        "            if is_reserved(subject, match):\n",
+        "            if False:\n",
+        "test_calling.py::test_nor_by_a_pattern_that_could_match",
+    ),
+    without(
+        PUBLISHING,
+        "what members may not do",
+        "authorization/templates.py",
+        "mine = [template for template in self._templates if action in template.actions]",
+        "mine = list(self._templates)",
+        "test_demo.py::test_members_publish_nowhere",
+    ),
+    without(
+        ADAPTER,
+        "asking for the caller's right",
+        "procedures/publish.py",
+        '        when_decided(self._realm.authorize(caller, "publish", topic, "exact"), decided)',
+        '        decided(__import__("wampgate.core.decisions", fromlist=["x"]).Decision(True, ""))',
+        "test_publish_procedure.py::test_what_is_wrong_is_an_error",
+    ),
+    without(
+        ADAPTER,
+        "counting against the caller's rate",
+        "procedures/publish.py",
+        "        if (excess := self._realm.count(caller, PUBLISHES)) is not None:\n            raise excess\n",
+        "",
+        "test_buckets.py::test_publishing_by_call_counts_as_publishing",
+    ),
+    Mutation(
+        FORGED,
+        "the router's own word on who publishes",
+        (
+            Edit(
+                "wire/messages.py",
+                "    eligible_authrole: list[str] | None = None\n    retain: bool = False\n",
+                "    eligible_authrole: list[str] | None = None\n    retain: bool = False\n"
+                "    publisher_authid: str | None = None\n",
+            ),
+            Edit(
+                "core/broker.py",
+                "                    details = _details(publisher if disclosed else None, topic, subscription)\n",
+                "                    details = _details(publisher if disclosed else None, topic, subscription)\n"
+                "                    details.publisher_authid = options.publisher_authid or details.publisher_authid\n",
+            ),
+        ),
+        (
+            "test_forged_identity.py::test_of_an_event",
+            "test_forged_identity.py::test_publishing_by_call_is_no_way_round",
+        ),
+    ),
+    without(
+        FORGED,
+        "the router's own word on who joins",
+        ROUTER,
+        '            "authid": principal.authid,\n',
+        '            "authid": joining.details.authid or principal.authid,\n',
+        "test_forged_identity.py::test_of_a_session",
+    ),
+    without(
+        FORGED,
+        "the router's own word on who calls",
+        "core/dealer.py",
+        "                caller_authid=caller.principal.authid,\n",
+        "                caller_authid=payload.kwargs.get('caller_authid') or caller.principal.authrole,\n",
+        "test_forged_identity.py::test_of_a_call_and_its_answer",
+    ),
+    without(
+        "forged NOTIFY",
+        "asking the tables first",
+        STANDING,
+        "            self._run(self.check(concerned))",
+        '            [self._router.goodbye(one, uri.TOKEN_REVOKED, "") for one in concerned]',
+        "test_standing.py::test_a_hint_is_only_a_hint",
+        "test_postgres.py::test_forged_notifications_do_nothing",
+    ),
+    without(
+        ROOMS,
+        "one component for a variable",
+        "bridge/templates.py",
+        r"(?P<organization>[A-Za-z0-9_-]{1,64}+)",
+        r"(?P<organization>\\S{1,64}+)",
+        "test_socketio_emitter.py::test_odd_rooms_and_values_lead_to_no_other_topic",
+    ),
+    without(
+        ROOMS,
+        "characters that no component has",
+        "bridge/templates.py",
+        r"[^\s.#\x00-\x1f\x7f-\x9f\ud800-\udfff{ending}]++",
+        r"[^{ending}]++",
+        "test_templates.py::test_unicode_space_in_a_channel_leads_nowhere",
+    ),
+    without(
+        POISON,
+        "reading no pickles",
+        "bridge/decoding.py",
+        '        raise Undecodable("undecodable", f"not JSON: {reason_of(error)}") from None\n',
+        '        return __import__("pickle").loads(data)\n',
+        "test_decoding.py::test_no_object_is_ever_made_of_a_pickle",
+    ),
+    without(
+        POISON,
+        "dropping what can't be decoded",
+        "bridge/decoding.py",
+        "    except (msgspec.MsgspecError, UnicodeDecodeError) as error:\n",
+        "    except UnicodeDecodeError as error:\n",
+        "test_production.py::test_poison_on_redis_is_dropped_and_the_bridge_goes_on",
+    ),
+    without(
+        ENDED,
+        "ending sessions whose tokens are gone",
+        STANDING,
+        '            self._router.goodbye(session, uri.TOKEN_REVOKED, "the token was revoked")',
+        "            return",
+        "test_rights_end.py::test_a_token_that_is_deleted",
+    ),
+    without(
+        ENDED,
+        "taking subscriptions away",
+        STANDING,
+        "            self._realm.reconsider(session)\n",
+        "",
+        "test_rights_end.py::test_a_membership_that_is_deleted",
+    ),
+    without(
+        ENDED,
+        "sweeping",
+        "service.py",
+        "                standing.sweep()",
+        "                pass",
+        "test_postgres.py::test_a_lost_notification_costs_a_sweep",
+    ),
+    without(
+        ENDED,
+        "hearing of changes",
+        STANDING,
+        "        store.watch(self.changed)\n",
+        "        store.watch(lambda _: None)\n",
+        "test_rights_end.py::test_a_membership_that_is_deleted",
+        "test_rights_end.py::test_a_token_that_is_deleted",
+    ),
+    without(
+        BEFORE,
+        "asking again what a change has overtaken",
+        "authorization/memberships.py",
+        "            if not question.stale:\n",
+        "            if True:\n",
+        "test_standing.py::test_an_answer_from_before_the_change_grants_nothing",
+    ),
+    without(
+        BEFORE,
+        "asking again for what waits",
+        "core/revocation.py",
+        "            session.inbox.reconsider()",
+        "            pass",
+        "test_standing.py::test_a_request_in_the_inbox_is_decided_by_todays_rights",
+    ),
+    without(
+        READER,
+        "the bound on what waits",
+        OUTBOX,
+        "        if waiting.size > self._limits.size and len(waiting) > 1:\n            self._make_room(waiting)",
+        "        if False:\n            self._make_room(waiting)",
+        "test_slow_readers.py::test_a_reader_that_does_not_wake_up_is_cut_off_and_costs_little",
+        "test_slow_readers.py::test_one_that_writes_and_never_reads_does_not_fill_the_router",
+    ),
+    without(
+        READER,
+        "the time without progress",
+        OUTBOX,
+        "        if self._mark() != self._progress:\n",
+        "        if True:\n",
+        "test_slow_readers.py::test_a_reader_that_takes_nothing_is_cut_off_in_time",
+    ),
+    without(
+        READER,
+        "telling of the gap",
+        OUTBOX,
+        "            self.write(self._tell(waiting))\n",
+        "            waiting.missed = None\n",
+        "test_slow_reader_policies.py::test_what_is_dropped_is_told_in_its_place",
+        "test_outbox_losses.py::test_what_is_received_and_what_is_announced_is_all_that_was_sent",
+    ),
+    without(
+        READER,
+        "cutting off who can't be told",
+        OUTBOX,
+        "        return subscription is not None and not waiting.confirms(subscription)",
+        "        return True",
+        "test_slow_reader_policies.py::test_who_does_not_listen_is_cut_off",
+    ),
+    without(
+        FLOODS,
+        "the buckets",
+        "core/buckets.py",
+        "        if at - now > self.burst:\n",
+        "        if False:\n",
+        "test_quotas.py::test_a_flood_is_refused_in_words",
+        "test_buckets.py::test_no_more_than_the_burst_and_the_rate_pass",
+        "test_buckets.py::test_sessions_of_one_authid_share_its_bucket_and_a_new_one_does_not_fill_it",
+    ),
+    without(
+        FLOODS,
+        "ending who goes on",
+        REALM,
+        "            self.overdone(session)\n",
+        "",
+        "test_quotas.py::test_a_flood_without_acknowledge_is_dropped_and_ends_with_a_code_to_come_back_from",
+    ),
+    without(
+        GOODBYE,
+        "ending the session at once",
+        ROUTER,
+        "        self._end(session, State.CLOSING)\n",
+        "",
+        "test_rights_end.py::test_a_session_that_does_not_answer_goodbye_gets_nothing_more",
+        "test_states.py::test_a_goodbye_that_is_not_answered_closes_in_time",
+    ),
+    without(
+        GOODBYE,
+        "closing in time",
+        ROUTER,
+        "self._deadlines.after(GOODBYE_SECONDS, ",
+        "self._deadlines.after(86400, ",
+        "test_rights_end.py::test_a_session_that_does_not_answer_goodbye_gets_nothing_more",
+        "test_states.py::test_a_goodbye_that_is_not_answered_closes_in_time",
+    ),
+    without(
+        GOODBYE,
+        "reading nothing after the client's own",
+        ROUTER,
+        "                self._deliver(Goodbye({}, uri.GOODBYE_AND_OUT), NO_PAYLOAD, (session,))\n"
+        "                self._end(session)\n",
+        "                self._deliver(Goodbye({}, uri.GOODBYE_AND_OUT), NO_PAYLOAD, (session,))\n",
+        "test_fast_path.py::test_what_follows_goodbye_has_no_effect",
+    ),
+    without(
+        CALLEE,
+        "telling the callers",
+        "core/dealer.py",
+        "                self._deliver(Error(Call.code, pending.request, {}, uri.CANCELED), gone, (pending.caller,))\n",
+        "",
+        "test_calling.py::test_a_callee_that_leaves_ends_its_calls",
+        "test_state_machine.py::test_the_router_does_what_the_model_does",
+    ),
+    Mutation(
+        "log injection",
+        "escaping",
+        (
+            Edit(
+                "journal.py",
+                "    return clipped(text) if name in _QUOTED else printable(clipped(text))",
+                "    return clipped(text)",
+            ),
+            Edit(ROUTER, "{', '.join(map(repr, methods))}", "{', '.join(methods)}"),
+        ),
+        ("test_attackers.py::test_no_client_writes_a_line_of_its_own",),
+    ),
+    without(
+        SECRETS,
+        "hiding",
+        "config/secret.py",
+        '        return f"Secret({self.written})"',
+        '        return f"Secret({self._text})"',
+        "test_secrets.py::test_no_representation_tells_a_secret",
+    ),
+    without(
+        SECRETS,
+        "taking the password out of what the database's library says",
+        "stores/postgres_address.py",
+        '            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")\n',
+        "            pass\n",
+        "test_production.py::test_no_password_is_in_the_log",
+    ),
+    without(
+        "clear bytes beside TLS",
+        "the direct path for plain sockets only",
+        OUTBOX,
+        "direct = type(transport) in _DIRECT",
+        'direct = hasattr(transport, "socket") or hasattr(transport, "writeSomeData")',
+        "test_tls.py::test_nothing_is_readable_on_the_way",
+    ),
+    without(
+        "descriptors exhausted",
+        "the descriptor that Twisted keeps back",
+        "service.py",
+        "class Wampgate(Service):\n",
+        "import twisted.internet.tcp as _tcp\n\n_tcp._reservedFD = _tcp._NullFileDescriptorReservation()\n\n\n"
+        "class Wampgate(Service):\n",
+        "test_attackers.py::test_without_descriptors_it_refuses_and_recovers",
+    ),
+    without(
+        "the log's disk is full",
+        "writing through Twisted's log, which outlives its observers' errors",
+        "journal.py",
+        "        left_out = self._sparing.take(event)\n",
+        "        left_out = self._sparing.take(event)\n"
+        '        print("x" * 100_000, file=__import__("sys").__stderr__, flush=True)\n',
+        "test_attackers.py::test_a_full_disk_under_the_log_does_not_stop_it",
+    ),
+    without(
+        HALF_OPEN,
+        "dropping who does not answer",
+        WEBSOCKET,
+        "        if not self.heard:\n",
+        "        if False:\n",
+        "test_attackers.py::test_who_does_not_answer_pings_is_dropped",
+        "test_dropped_packets.py::test_a_peer_whose_packets_vanish_is_dropped_and_its_place_comes_back",
+    ),
+    without(
+        CLOCK,
+        "deadlines by the monotonic clock",
+        "service.py",
+        "deadlines = Deadlines(time.monotonic)",
+        "deadlines = Deadlines(time.time)",
+        "test_clock_jumps.py::test_deadlines_and_pings_go_on",
+        "test_clock_jumps.py::test_tokens_live_by_the_clock_of_their_store",
+        "test_clock_jumps.py::test_guesses_are_counted_for_a_minute_of_real_time",
+    ),
+    without(
+        CLOCK,
+        "the reactor's timers by the monotonic clock",
+        "twistd.py",
+        "        running.seconds = time.monotonic\n",
+        "        running.seconds = time.time\n",
+        "test_clock_jumps.py::test_deadlines_and_pings_go_on",
+        "test_clock_jumps.py::test_what_ends_in_the_store_ends_here_as_soon_as_ever",
+    ),
+    without(
+        AGAIN,
+        "close codes alone for what a retry cures",
+        ROUTER,
+        '        if self._farewell == "always" or (self._farewell == "auto" and not ending.curable):\n',
+        '        if self._farewell != "never":\n',
+        "test_endings.py::test_what_is_told",
+        "test_coming_back.py::test_all_come_back_after_a_database_that_was_frozen",
+    ),
+    without(
+        "shutdown with many clients",
+        "closing with a code",
+        "service.py",
+        "                self.router.shut(peer.session, SHUTDOWN.code, SHUTDOWN.reason)\n",
+        "                peer.transport.abortConnection()\n",
+        "test_daemon.py::test_sigterm_closes_clients_so_that_they_come_back_and_ends_with_status_0",
+    ),
+)
