@@ -101,7 +101,10 @@ def _init_outbox(realm: str, outbox: PostgresOutbox, *, show: bool) -> None:
             _say(f"-- {statement.explanation}\n{statement.sql};\n")
     else:
         _tell_of_created(f"{realm}, outbox {outbox.name}", prepare_outbox(outbox.dsn.reveal()))
-    given = "\n".join(f"-- {line}" if line else "" for line in grants("wampgate_router", "your_backend").splitlines())
+    given = grants("wampgate_router", "your_backend").strip()
+    if show:
+        # The roles are not there yet: what is shown can be run as it stands.
+        given = "\n".join(f"-- {line}" if line else "" for line in given.splitlines())
     _say(f"-- Then give the router and your backend what they need, by the names of their roles:\n{given}\n")
 
 

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from wampgate.authentication.deny_list import LOOK_SECONDS as DENIED_SECONDS
 from wampgate.authentication.deny_list import DenialWatch
 from wampgate.authorization.standing import Standing
+from wampgate.collector import TEND_SECONDS, Collector
 from wampgate.composition.authentication import takes_query_string
 from wampgate.composition.http import sites_of
 from wampgate.composition.limits import buckets_of
@@ -111,6 +112,7 @@ class Wampgate(Service):
         self._bridges: list[RedisBridge | StreamBridge | Outbox] = []
         self._histories: list[RedisHistory] = []
         self._loops: list[LoopingCall] = []
+        self._collector: Collector | None = None
         self._websocket: WebSocketListener | None = None
         self._backend: Backend | None = None
         self.ports: list[Any] = []
@@ -175,6 +177,7 @@ class Wampgate(Service):
             join_seconds=limits.join_seconds,
             goodbye=self._configuration.goodbye,
             subscription_revocation=self._configuration.subscription_revocation,
+            warn_seconds=self._configuration.expiry_warning_seconds,
         )
         for part in parts:
             self._attend(part, guesses, deadlines, reactor)
@@ -222,6 +225,9 @@ class Wampgate(Service):
             endpoint = _endpoint_of(reactor, listen.endpoint)
             self.ports.append(await endpoint.listen(sites.listener(port, listen)))
             _log.info("listening on {endpoint}", endpoint=listen.endpoint)
+        self._collector = Collector(lambda: sum(len(realm.sessions) for realm in realms))
+        self._collector.start()
+        self._loop(TEND_SECONDS, self._collector.tend, reactor)
         if self._started is not None:
             self._started()
 
@@ -241,6 +247,8 @@ class Wampgate(Service):
         for loop in self._loops:
             loop.stop()
         self._loops = []
+        if self._collector is not None:
+            self._collector.stop()
 
     async def _send_away(self, websocket: WebSocketListener, reactor: Any) -> None:
         """Close all connections with the code that makes clients come back, and wait until they are closed."""

@@ -1,6 +1,10 @@
 // Publishes one piece of news over HTTP, with Node's own fetch: node publish_http.mjs URL TOKEN ORGANIZATION TEXT
 import { randomUUID } from "node:crypto";
 
+if (process.argv.length !== 6) {
+  console.error("usage: node publish_http.mjs URL TOKEN ORGANIZATION TEXT");
+  process.exit(2);
+}
 const [url, token, organization, text] = process.argv.slice(2);
 
 /** Asks wampgate for something, and asks again if no answer came: the key makes that harmless. */

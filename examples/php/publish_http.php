@@ -2,6 +2,10 @@
 // Publishes one piece of news over HTTP, with nothing but PHP itself:
 // php publish_http.php URL TOKEN ORGANIZATION TEXT
 
+if ($argc !== 5) {
+    fwrite(STDERR, "usage: php publish_http.php URL TOKEN ORGANIZATION TEXT\n");
+    exit(2);
+}
 [, $url, $token, $organization, $text] = $argv;
 
 /**

@@ -33,6 +33,8 @@ def wampgate(url, token, route, body):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit("usage: python publish_http.py URL TOKEN ORGANIZATION TEXT")
     url, token, organization, text = sys.argv[1:]
     published = wampgate(url, token, "/publish", {"topic": f"organization.{organization}", "args": [text]})
     print(f"published as {published['publication']}")

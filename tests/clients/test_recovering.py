@@ -45,7 +45,9 @@ def router(redis: RedisServer) -> Iterator[RouterProcess]:
                 rule("reader", ["subscribe"], "organization.7.", "prefix"),
             ]
         },
-        "topics": [{"uri": "organization.", "match": "prefix", "history": {"store": "redis", "count": 5000}}],
+        "topics": [
+            {"uri": "organization.", "match": "prefix", "history": {"store": "redis", "count": 5000, "bytes": 2**24}}
+        ],
         "history": {"stores": [{"type": "redis", "url": redis.url, "state_folder": "var"}]},
     }
     with RouterProcess(static_configuration(realms=[realm])) as process:
@@ -126,11 +128,11 @@ def python(port: int) -> Watched:
     return Watched(process, read_python)
 
 
-def publish(router: RouterProcess, numbers: range, topic: str = "organization.7") -> None:
+def publish(router: RouterProcess, numbers: range, topic: str = "organization.7", **kwargs: Any) -> None:
     with Peer(router.port) as backend:
         backend.join(ticket_of("backend"), authid="backend")
         for number in numbers:
-            backend.publish(topic.format(number % 3), [number])
+            backend.publish(topic.format(number % 3), [number], kwargs)
 
 
 def current(who: str, count: int = 1) -> Callable[[list[tuple[Any, ...]]], bool]:
@@ -158,6 +160,31 @@ def test_stock_autobahn_js_and_our_own_client(router: RouterProcess, topic: str,
         for who in ("stock", "own"):
             assert client.events(who) == list(range(1550))
             assert (who, "missed") not in client.lines
+
+
+def test_events_as_long_as_a_message_may_be(router: RouterProcess) -> None:
+    long = "x" * (2**20 - 200)
+    with node(router.port) as client, python(router.port) as python_client:
+        client.wait(lambda lines: current("stock")(lines) and current("own")(lines))
+        # It says nothing when it is there: the first event that it gets says it.
+        publish(router, range(1))
+        deadline = time.monotonic() + 20
+        while not python_client.events("python"):
+            assert time.monotonic() < deadline
+            publish(router, range(1))
+            time.sleep(0.2)
+            python_client.drain()
+        router.stop()
+        router.start()
+        publish(router, range(1, 9), text=long)
+        publish(router, range(9, 12))
+        python_client.wait(has("python", 11))
+        assert python_client.events("python")[-11:] == list(range(1, 12))
+        for who in ("stock", "own"):
+            client.wait(has(who, 11))
+            assert client.events(who)[-11:] == list(range(1, 12))
+            assert (who, "missed") not in client.lines
+        assert ("python", "missed") not in python_client.lines
 
 
 def test_a_first_event_that_was_missed_is_recovered_too(router: RouterProcess) -> None:

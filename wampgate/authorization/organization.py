@@ -155,7 +155,12 @@ def _decide(organizations: Organizations | None, needed: Sequence[Needed]) -> De
         if need.role is not None and need.role != role:
             return Decision(False, f"not a member of {need.organization} in the role {need.role}")
     known = organizations.since_by_id
-    since = max([known.get(need.organization, inf) for need in needed]) if known else inf
+    if not known:
+        since = inf
+    elif len(needed) == 1:
+        since = known.get(needed[0].organization, inf)
+    else:
+        since = max(known.get(need.organization, inf) for need in needed)
     return _member_of(needed[0].organization, since)
 
 

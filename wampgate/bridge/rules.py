@@ -128,6 +128,12 @@ class Rule(Publishing, Protocol):
         topics share is the same subscription.
         """
 
+    def controls(self) -> Sequence[RedisSubscription]:
+        """Those of :meth:`subscriptions` by which disconnects come, which are for sessions without a subscription too.
+
+        Read always, whatever topics are wanted. Empty if disconnects end nothing.
+        """
+
     def translate(self, channel: str, message: bytes) -> Iterable[Outcome]:
         """What is in one message that came on ``channel`` by one of the rule's subscriptions.
 

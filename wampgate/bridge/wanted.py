@@ -4,6 +4,7 @@ A rule has *wide* subscriptions, by which it reads all its channels (mostly one
 pattern), and for each topic the *narrow* ones that may carry its events. Who
 subscribes to a topic wants the narrow ones; a pattern that reaches into the
 rule's topics takes the wide ones, for there is no telling what it will match.
+Disconnects are read in any case: they may be for someone who subscribes to nothing.
 
 While a rule's wide subscriptions are in force, what comes by its narrow ones
 comes a second time, and is left aside. As Redis confirms each subscription's
@@ -79,9 +80,8 @@ class Wanted:
         # Whom a subscription brings messages. Changes only when Redis confirms something of it: one
         # publication may come by several subscriptions, and no change may fall between.
         self._routes: dict[tuple[SubscriptionKind, bytes], list[tuple[_Reading, bool]]] = {}
-        if everything:
-            for index, rule in enumerate(rules):
-                self._use(index, rule.subscriptions())
+        for index, rule in enumerate(rules):
+            self._use(index, rule.subscriptions() if everything else rule.controls())
 
     # --- what is subscribed to here ---
 

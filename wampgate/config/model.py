@@ -22,8 +22,8 @@ from wampgate.config.formats import endpoint_kind
 from wampgate.config.histories import Histories
 from wampgate.config.limits import Limits
 from wampgate.config.section import Check, Section, Unique
+from wampgate.config.sources import histories_with_holes, topics_of_two_sources
 from wampgate.config.stores import PRESETS_OF_JTI, PostgresStore, SqliteStore
-from wampgate.config.streams import topics_of_two_sources
 from wampgate.config.templates import variables
 from wampgate.config.tickets import JwtAuthentication, TicketAuthentication
 from wampgate.config.topics import Options, unknown_history_store
@@ -346,6 +346,13 @@ class Realm(Section, frozen=True, kw_only=True):
         ),
         Check(
             "topics",
+            ("topics", "bridges"),
+            'no history where a bridge has subscribe "wanted", which reads nothing while nobody subscribes: '
+            'set "all" there, or give the topics a section of their own with history null',
+            histories_with_holes,
+        ),
+        Check(
+            "topics",
             ("topics", "history"),
             "the name of one of history.stores, or memory, in each history.store",
             unknown_history_store,
@@ -396,6 +403,7 @@ class Configuration(Section, frozen=True, kw_only=True):
         subscription_revocation: who is sent the specification's UNSUBSCRIBED when a subscription is taken away:
             ``auto`` for clients that announce the feature and survive it, ``always`` for all that announce it,
             ``never`` for none. ``docs/revocation.md``.
+        expiry_warning_seconds: so long before a token ends its session is told on ``wampgate.auth.expiring``.
         limits: what protects the router and its clients from one another.
         realms: at least one.
     """
@@ -422,6 +430,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     trusted_proxies: Annotated[tuple[Proxy, ...], Meta(description="a list of addresses and networks")] = ()
     goodbye: Farewell = "auto"
     subscription_revocation: Literal["auto", "always", "never"] = "auto"
+    expiry_warning_seconds: Seconds = 60.0
     limits: Limits = Limits()
     realms: Annotated[
         tuple[Realm, ...],

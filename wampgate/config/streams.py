@@ -1,9 +1,8 @@
 """Where events come from that must not be lost: the section of router.json for a bridge that reads Redis Streams."""
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -11,8 +10,6 @@ from wampgate.config.dialects import AnyCableRule, StreamRule, StreamRules
 from wampgate.config.secret import Secret
 from wampgate.config.section import Check, Section
 from wampgate.config.values import BridgeName, CaFile, RedisUrl, StateFolder, StoreSeconds
-from wampgate.core.matching import overlaps
-from wampgate.wire.messages import Match
 
 Entries = Annotated[int, Meta(ge=1, le=10_000, description="a number of entries from 1 to 10000")]
 KeySuffix = Annotated[
@@ -87,47 +84,3 @@ class RedisStreamsBridge(Section, frozen=True, kw_only=True, tag_field="type", t
 def stream_of(rule: StreamRule) -> str:
     """The key of the stream that a rule reads."""
     return rule.channel if isinstance(rule, AnyCableRule) else rule.stream
-
-
-def topics_of_two_sources(bridges: Sequence[Section]) -> str | None:
-    """Two sources, one of them a stream, that may publish on the same topic; None if there are none.
-
-    Nobody could say in which order events of two streams came, and what came from
-    elsewhere would be missing in a stream that serves as history.
-    """
-    sources = [source for bridge in bridges for source in _sources(bridge)]
-    for one, other in combinations(sources, 2):
-        if (one.stream or other.stream) and one.name != other.name and one.meets(other):
-            return f"{one.name} and {other.name}, which both may publish on {one.topic}"
-    return None
-
-
-class _Source(NamedTuple):
-    """Whence events come, and the topic or template of topics where they go."""
-
-    name: str
-    stream: bool
-    topic: str
-    match: Match
-
-    def meets(self, other: Self) -> bool:
-        """Whether both may publish on the same topic."""
-        return overlaps(*self._pattern(), *other._pattern())
-
-    def _pattern(self) -> tuple[str, Match]:
-        """The topic as a pattern: each variable of a template is one whole component."""
-        if "{" not in self.topic:
-            return self.topic, self.match
-        return ".".join("" if "{" in component else component for component in self.topic.split(".")), "wildcard"
-
-
-def _sources(bridge: Section) -> Iterator[_Source]:
-    name = f"bridge {getattr(bridge, 'name', '')!r}"
-    for topic in getattr(bridge, "topics", ()):
-        yield _Source(name, False, topic.uri, topic.match)
-    for rule in getattr(bridge, "rules", ()):
-        stream = isinstance(bridge, RedisStreamsBridge)
-        source = f"stream {stream_of(rule)!r} of {name}" if stream else name
-        for template in (rule.topic, getattr(rule, "broadcast_topic", None)):
-            if template is not None:
-                yield _Source(source, stream, template, "exact")

@@ -90,6 +90,9 @@ class LocalPublisher:
         if not isinstance(decision, Decision) or not decision.allowed:
             raise RequestRefused(uri.NOT_AUTHORIZED, "this publisher's rules do not allow the topic")
         excluded = [*(exclude or ()), *self._subscribers(exclude_subscribers, topic)]
+        if exclude_subscribers:
+            # Even if nobody is there now: a history would show it to those who come later.
+            excluded.append(self._session.id)
         options = PublishOptions(exclude=excluded or None)
         payload = Payload(list(args), kwargs) if encoded is None else encoded
         return self._realm.broker.publish(

@@ -107,15 +107,21 @@ class Recover:
         elif sequence is None:
             self._newest(asked, question, window, sight)
         else:
-            asked.result_of(self._behind(question, window, sequence, sight))
+            payload = self._behind(question, window, sequence, sight)
+            if payload is None:
+                self._newest(asked, question, window, sight)
+            else:
+                asked.result_of(payload)
 
-    def _behind(self, question: Question, window: Window, sequence: int, sight: Sight) -> Payload:
-        """The page behind a place: the same one for all who would be shown the same."""
+    def _behind(self, question: Question, window: Window, sequence: int, sight: Sight) -> Payload | None:
+        """The page behind a place: the same one for all who would be shown the same; None if it is a part only."""
         same = (question, sequence, window.epoch)
         kept = self._payload_by_question.get(same)
         if kept is not None and sight.since == -inf and (kept[1].more or kept[0] == self._history.sequence):
             return kept[2]
-        page = page_of(window.after(sequence), question.limit, sight.sees, begin=question.after)
+        page = page_of(window.after(sequence), question.limit, sight.sees, hides=sight.hides, begin=question.after)
+        if page.hidden:
+            return None
         payload = _payload_of(page, window.epoch, recovered=True)
         if page.for_everyone and sight.since == -inf:
             self._payload_by_question[same] = (self._history.sequence, page, payload)
@@ -143,10 +149,11 @@ class Recover:
         self, asked: Asked, question: Question, events: Sequence[StoredEvent] | None, limit: int, sight: Sight
     ) -> None:
         window = self._history.window(question.topic, question.match)
-        if events is None:
+        behind = () if events is None else events
+        page = page_of(behind, question.limit, sight.sees, hides=sight.hides, begin=question.after)
+        if events is None or page.hidden:
             self._newest(asked, question, window, sight)
             return
-        page = page_of(events, question.limit, sight.sees, begin=question.after)
         page = Page(page.events, page.more or len(events) >= limit, page.position, False)
         asked.result_of(_payload_of(page, window.epoch, recovered=True))
 

@@ -43,6 +43,10 @@ class Sight:
         """Whether an event is shown."""
         return event.at >= self.since and event.is_for(self.session)
 
+    def hides(self, event: StoredEvent) -> bool:
+        """Whether an event is not shown only because it is too old."""
+        return event.at < self.since and event.is_for(self.session)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -53,12 +57,18 @@ class Page:
         more: whether there may be more behind it.
         position: the publication id from which to go on; None where there was nothing.
         for_everyone: whether all askers would be shown the same.
+        hidden: whether events of it were hidden that the asker may have missed.
     """
 
     events: list[StoredEvent]
     more: bool
     position: int | None
     for_everyone: bool
+    hidden: bool = False
+
+
+def _hides_nothing(_event: StoredEvent) -> bool:
+    return False
 
 
 def page_of(
@@ -66,6 +76,7 @@ def page_of(
     limit: int,
     sees: Callable[[StoredEvent], bool],
     *,
+    hides: Callable[[StoredEvent], bool] = _hides_nothing,
     begin: int | None = None,
 ) -> Page:
     """The first events that are seen, as many as fit into an answer.
@@ -74,23 +85,25 @@ def page_of(
         events: in the order in which they are wanted.
         limit: so many at most.
         sees: whether an event is shown.
+        hides: whether an event that is not shown is missing for the asker.
         begin: the publication id behind which the page begins. One publication may have gone to
             several topics: its other events come along, but only what is behind them is progress.
     """
     shown: list[StoredEvent] = []
     room, size = limit, 0
-    position, for_everyone = begin, True
+    position, for_everyone, hidden = begin, True, False
     for looked_at, event in enumerate(events):
+        hidden = hidden or (event.publication != begin and hides(event))
         full = room <= 0 or looked_at >= _LOOKED_AT or (size > 0 and size + _size(event) > PAGE_BYTES)
         if full and event.publication != begin:
-            return Page(shown, True, position, for_everyone)
+            return Page(shown, True, position, for_everyone, hidden)
         position = event.publication
         for_everyone = for_everyone and event.audience is None
         if sees(event):
             shown.append(event)
             size += _size(event)
             room -= event.publication != begin
-    return Page(shown, False, position, for_everyone)
+    return Page(shown, False, position, for_everyone, hidden)
 
 
 def _size(event: StoredEvent) -> int:

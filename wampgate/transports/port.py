@@ -173,6 +173,9 @@ class Sniffer(Protocol):
         def connection_lost(reason: Failure = connectionDone) -> None:
             leave()
             lost(reason)
+            # Nothing may point back to what is over: only a full collection would find it,
+            # and that stops everyone for as long as it takes to look at every session.
+            del self.dataReceived, self.connectionLost
 
         # What the transport calls from now on. It may be wrapped (TLS), so its own
         # reference to its protocol is out of our hands.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.protocol import connectionDone
 
 from wampgate.core.interfaces import Connection
 from wampgate.core.log_lines import Sparing
@@ -27,6 +28,8 @@ from wampgate.wire.frames import BINARY, TEXT
 from wampgate.wire.serializers import SERIALIZER_BY_SUBPROTOCOL, SERIALIZERS
 
 if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
     from wampgate.core.deadlines import Deadlines
     from wampgate.core.interfaces import Query, Ticket
     from wampgate.core.router import Router
@@ -266,6 +269,12 @@ class WebSocketPeer(WebSocketServerProtocol):
         if self.session is not None:
             session, self.session = self.session, None
             self.factory.router.disconnected(session)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
+        """Let go of what points back here, so that nothing of the connection waits for a full collection."""
+        super().connectionLost(reason)
+        self.outbox = None
+        self.is_closed = self.is_open = None
 
     # --- the outbox's peer ---
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD, NEW = signing_key("RS256", "old"), signing_key("ES256", "new")
+SECRET = "the secret that issuer and router share"
+SHARED = SigningKey("HS256", None, SECRET.encode())
 
 
 def configuration(jwt: dict[str, Any], *, store: dict[str, Any] | None = None, **authorization: Any) -> dict[str, Any]:
@@ -150,6 +152,17 @@ def test_an_expired_token_ends_the_session(tmp_path: Path) -> None:
         with joined(process, OLD.token(exp=int(time.time()) + 2)) as joe:
             assert joe.receive()[0::2] == [6, "wampgate.close.token_expired"]
         assert refused(process, OLD.token(exp=int(time.time()) - 1)) == "wamp.error.authentication_denied"
+
+
+def test_a_session_is_warned_as_long_before_as_is_configured() -> None:
+    with RouterProcess(configuration({"secret": SECRET}) | {"expiry_warning_seconds": 2}) as process:
+        end = time.time() + 5
+        with joined(process, SHARED.token(exp=int(end))) as joe:
+            joe.subscribe("wampgate.auth.expiring")
+            event = joe.event()
+            assert 1 < end - time.time() < 3.5
+            assert event[5]["seconds"] == pytest.approx(2, abs=0.5)
+            assert joe.receive()[0::2] == [6, "wampgate.close.token_expired"]
 
 
 def test_no_signed_token_and_no_secret_is_logged(tmp_path: Path) -> None:

@@ -106,6 +106,21 @@ def test_disconnects(server: RedisServer, process: RouterProcess) -> None:
         assert service.event()[4] == ["news", 1]
 
 
+def test_disconnects_reach_who_subscribes_to_nothing_where_only_what_is_wanted_is_read(server: RedisServer) -> None:
+    rule_ = {"dialect": "socketio-emitter", "room": OWN, "topic": OWN, "disconnects": True}
+    realm = {
+        "name": "realm1",
+        "authentication": {"ticket": {}, "principals": [principal("alice", "client")]},
+        "bridges": [{"type": "redis", "url": server.url, "subscribe": "wanted", "rules": [rule_]}],
+    }
+    with RouterProcess(static_configuration(realms=[realm])) as process:
+        process.wait_for_log("reading from")
+        with joined(process, "alice") as alice:
+            request = {"type": 4, "opts": {"rooms": [str(alice.session)], "except": []}, "close": True}
+            server.publish("socket.io-request#/#", json.dumps(request))
+            assert alice.receive()[2] == "wamp.close.killed"
+
+
 def test_a_join_from_outside_grants_nothing(server: RedisServer, process: RouterProcess) -> None:
     with joined(process, "alice", "organization.7") as alice:
         join = {"method": "enter_room", "sid": str(alice.session), "room": "organization.8", "namespace": "/"}

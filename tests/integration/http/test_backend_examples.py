@@ -54,6 +54,13 @@ def test_it_says_why_not(demo: RouterProcess, name: str) -> None:
         assert token not in done.stderr or token == "x"
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_says_how_to_use_it(name: str) -> None:
+    done = run(name)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("usage: ")
+
+
 def test_curl_may_be_run_again_with_its_key(demo: RouterProcess) -> None:
     tokens = demo.tokens()
     arguments = (f"http://127.0.0.1:{demo.port}", tokens["backend"], "7", "once", "the key of this test")

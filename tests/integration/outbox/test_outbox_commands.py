@@ -55,7 +55,7 @@ def test_init_makes_everything_once(command: Callable[..., str], postgres: Postg
     dsn = postgres.create_database()
     said = command("init", dsn)
     assert "created wampgate_outbox, wampgate_outbox_unplaced" in said
-    assert "GRANT INSERT (topic, args, kwargs) ON wampgate_outbox TO your_backend;" in said
+    assert "\nGRANT INSERT (topic, args, kwargs) ON wampgate_outbox TO your_backend;" in said, "ready to be copied"
     assert tables(postgres, dsn) == TABLES
     assert "everything was there already" in command("init", dsn)
     assert command("check", dsn).endswith("outbox outbox: ready\n")

@@ -89,6 +89,18 @@ def test_a_lost_notification_costs_a_sweep(postgres_rows: Callable[[str], Rows],
         assert farewell(bert, seconds=1.5) == "wampgate.close.token_revoked"
 
 
+def test_while_nothing_can_be_heard_it_asks_more_often_than_configured(postgres_rows: Callable[[str], Rows]) -> None:
+    """Ten minutes are configured: a router that knows that it is deaf takes no longer than ten seconds."""
+    with Door(postgres_rows, authorization={"sweep_seconds": 600}) as door:
+        door.wait_until_it_hears()
+        door.rows.execute(removal_of_triggers())
+        door.router.wait_for_log("no table here has the triggers", seconds=30)
+        anna = door.member("anna", "organization.7")
+        anna.socket.settimeout(15)
+        door.rows.drop_member("7", "anna")
+        assert next_private(anna, seconds=12)[5]["topic"] == "organization.7"
+
+
 def test_what_came_and_went_between_two_sweeps_leaves_nothing(postgres_rows: Callable[[str], Rows]) -> None:
     with Door(postgres_rows, authorization={"sweep_seconds": 1, "cache_seconds": 0}) as door:
         door.rows.execute(removal_of_triggers())

@@ -182,7 +182,8 @@ async def test_custom_queries_with_their_own_tables_and_types(postgres_server: P
         ("token_query", "SELECT %(token)s, 1 / 0", "division_by_zero"),
         ("token_query", "SELECT %(token)s FROM", "syntax error"),
         ("token_query", "DELETE FROM oauth_access_tokens WHERE access_token = %(token)s", "expected a SELECT"),
-        ("membership_query", "SELECT %(user)s, 'a', 'b'", "expected (organization_id)"),
+        ("membership_query", "SELECT %(user)s, 'a', 1, 'b'", "expected (organization_id)"),
+        ("membership_query", "SELECT %(user)s, 'a', 'b'", "since is of type str: expected seconds since 1970"),
         ("membership_query", "SELECT true WHERE %(user)s <> ''", "organization_id is of type bool"),
     ],
 )

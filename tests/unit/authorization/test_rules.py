@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 from unit.core.routed import rule
 from unit.core.test_matching import WORLD, matches, patterns, uris
@@ -69,6 +69,12 @@ def test_a_uri_is_decided_as_the_oracle_decides_it(made: list[Rule], action: Act
 
 
 @given(made=made_rules, action=st.sampled_from(ACTIONS), pattern=patterns)
+@example(
+    made=[rule("member", ["call"], "a", "prefix"), rule("member", ["call"], "a.b", allow=False)],
+    action="call",
+    pattern=("a", "prefix"),
+)
+@example(made=[rule("member", ["call"], "a")], action="call", pattern=("a", "prefix"))
 def test_a_pattern_is_allowed_only_if_all_it_could_match_is(
     made: list[Rule], action: Action, pattern: tuple[str, Any]
 ) -> None:

@@ -215,6 +215,18 @@ def test_a_store_that_is_down_takes_nothing_away_and_gives_nothing(world: Standi
     assert events(joe) == []
 
 
+def test_what_can_not_be_decided_stays_as_it_is(world: Standings) -> None:
+    """Rights are looked through anew, because of a refreshed token say, while the store says nothing."""
+    joe = world.join("the token of joe")
+    seven = subscribe(joe, "organization.7")
+    world.routed.pass_time(60)
+    world.memory.go_down()
+    joe.heard()
+    joe.session.realm.reconsider(joe.session)
+    assert joe.heard() == []
+    assert seven in (joe.session.subscriptions or {})
+
+
 def test_a_sweep_finds_what_no_one_told_of(world: Standings) -> None:
     joe, ann = world.join("the token of joe"), world.join("the token of ann")
     subscribe(joe, "organization.7")

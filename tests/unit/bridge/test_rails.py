@@ -144,6 +144,7 @@ def test_anycable_batches_are_taken_whole_or_not_at_all() -> None:
         ({}, ["undecodable"]),
         (7, ["undecodable"]),
         ({"command": "disconnect"}, ["not_an_event"]),
+        (broadcast(command="disconnect", payload={"identifier": "joe"}), ["organization.7"]),
         ({"command": [], "payload": {}}, ["not_an_event"]),
         ({"command": "disconnect", "payload": {"identifier": "joe"}}, ["kill"]),
         ({"command": "disconnect", "payload": {"identifier": '{"user_id":"joe"}'}}, ["kill"]),

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wampgate.bridge.dialects.action_cable import ActionCableRule
+from wampgate.bridge.dialects.anycable import AnyCableRule
+from wampgate.bridge.dialects.laravel import LaravelRule
 from wampgate.bridge.dialects.plain import PlainRule
+from wampgate.bridge.dialects.python_socketio import PythonSocketIoRule
+from wampgate.bridge.dialects.rooms import RoomOptions
 from wampgate.bridge.dialects.socketio_adapter import SocketIoAdapterRule
 from wampgate.bridge.dialects.socketio_emitter import SocketIoEmitterRule
 from wampgate.bridge.rules import RedisSubscription, SubscriptionKind
@@ -111,6 +116,43 @@ def test_sharded_rooms_come_beside_what_all_rooms_share() -> None:
         some.confirmed(subscription, True)
         assert some.rules_for(SHARDED, subscription.name.encode()) == [rule]
     assert len(added) == 2
+
+
+DISCONNECTS = RoomOptions(disconnects=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "controls"),
+    [
+        (SocketIoEmitterRule(options=DISCONNECTS), [RedisSubscription("socket.io-request#/#")]),
+        (SocketIoAdapterRule(options=DISCONNECTS), [RedisSubscription("socket.io-request#/#")]),
+        (SocketIoAdapterRule(options=DISCONNECTS, sharded=True), [RedisSubscription("socket.io#/#", SHARDED)]),
+        (PythonSocketIoRule(options=DISCONNECTS), [RedisSubscription("socketio")]),
+        (AnyCableRule(connection="{user}"), [RedisSubscription("__anycable__")]),
+        (ActionCableRule(connection="{user}"), [RedisSubscription("action_cable/?*", PATTERN)]),
+    ],
+    ids=lambda value: getattr(value, "label", ""),
+)
+def test_disconnects_are_read_whatever_is_wanted(rule: Rule, controls: list[RedisSubscription]) -> None:
+    assert set(controls) <= set(rule.subscriptions())
+    clock = Clock()
+    some = wanted(rule, clock=clock)
+    assert some.subscriptions() == controls
+    for subscription in controls:
+        some.confirmed(subscription, True)
+        assert some.rules_for(subscription.kind, subscription.name.encode()) == [rule]
+    some.begun("organization.7", "exact")
+    some.ended("organization.7", "exact")
+    some.take_changes()
+    clock.now += 2 * LINGER_SECONDS
+    assert set(controls).isdisjoint(some.take_changes()[1])
+
+
+@pytest.mark.parametrize(
+    "rule", [ORGANIZATIONS, SocketIoEmitterRule(), SocketIoAdapterRule(), LaravelRule(), PythonSocketIoRule()]
+)
+def test_without_disconnects_nothing_is_read_before_it_is_wanted(rule: Rule) -> None:
+    assert wanted(rule).subscriptions() == []
 
 
 def test_names_that_are_no_text() -> None:

@@ -79,6 +79,12 @@ OUTBOX = {"type": "postgres-outbox", "dsn": "dbname=x"}
     "bridges",
     [
         [BRIDGE, OUTBOX | {"topics": [{"uri": "organization.", "match": "prefix"}]}],
+        [BRIDGE, OUTBOX | {"topics": [{"uri": "organization.7", "match": "exact"}]}],
+        [BRIDGE, OUTBOX | {"topics": [{"uri": "orders"}, {"uri": "organization.", "match": "wildcard"}]}],
+        [
+            BRIDGE | {"rules": [RULE | {"topic": "organization.all"}]},
+            OUTBOX | {"topics": [{"uri": "organization.all"}]},
+        ],
         [BRIDGE | {"rules": [RULE, OTHER]}],
         [BRIDGE | {"rules": [RULE, OTHER | {"topic": "organization.all"}]}],
         [BRIDGE, BRIDGE | {"name": "second", "rules": [OTHER]}],
@@ -120,6 +126,7 @@ def test_two_sources_for_one_topic(bridges: list[dict[str, Any]], faults: Any) -
         [BRIDGE | {"rules": [RULE, OTHER | {"topic": "organization.{organization}.chat"}]}],
         [BRIDGE | {"rules": [RULE, RULE | {"topic": "organization.all"}]}],
         [BRIDGE, OUTBOX | {"topics": [{"uri": "orders.", "match": "prefix"}]}],
+        [BRIDGE, OUTBOX | {"topics": [{"uri": "organization"}, {"uri": "organization.7.", "match": "prefix"}]}],
     ],
 )
 def test_sources_that_do_not_meet(bridges: list[dict[str, Any]], faults: Any) -> None:

@@ -10,6 +10,7 @@ from unit.core.routed import RULES, Peer, RealmUnderTest, Routed, rule
 from wampgate.core.errors import RequestRefused
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import LocalPublisher
+from wampgate.core.topics import HistoryOptions, TopicOptions
 
 
 class Bridged:
@@ -64,6 +65,21 @@ def test_who_is_on_an_excluded_topic_hears_nothing(bridged: Bridged) -> None:
     )
     bridged.publisher.publish("organization.7", ["x"], exclude_subscribers=["organization.8.x"])
     assert (events(joe), events(ann), events(below)) == ([["x"]], [["x"]], [])
+
+
+def test_what_is_not_for_the_subscribers_of_a_topic_is_not_kept_even_if_there_are_none() -> None:
+    under_test = RealmUnderTest(
+        rules=(*RULES, rule("bridge", ["publish"], "organization.", "prefix")),
+        topics=[TopicOptions("organization.", "prefix", history=HistoryOptions())],
+    )
+    Routed(under_test)
+    realm = under_test.realm
+    publisher = LocalPublisher(realm, Principal("bridge", "bridge", "bridge", "router"))
+    publisher.publish("organization.7", ["secret to 8"], exclude_subscribers=["organization.8"])
+    publisher.publish("organization.7", ["for all"])
+    assert realm.history is not None
+    kept = realm.history.window("organization.7", "exact").backwards()
+    assert [list(event.payload().args) for event in kept] == [["for all"]]
 
 
 def test_who_listens_to_everything_is_on_no_topic_in_particular(bridged: Bridged) -> None:

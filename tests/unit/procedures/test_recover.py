@@ -370,6 +370,36 @@ def test_what_predates_a_membership_is_hidden() -> None:
     assert [event["args"] for event in call(joe, GET_EVENTS, subscription)[0]] == [["after"]]
 
 
+def test_what_is_hidden_behind_a_position_is_told_as_missing() -> None:
+    """A process that has just begun knows a membership from then on only: it must not call a part the whole."""
+    since = Since()
+    first = since.publish("organization.7", "before")
+    since.publish("organization.7", "missed")
+    since.now += 10
+    joe = since.user("joe")
+    for limit in (0, 1, MAX_LIMIT):
+        answer = recover(joe, "organization.7", after_publication=first, limit=limit)
+        assert (answer["recovered"], args_of(answer), answer["more"]) == (False, [], False)
+    since.publish("organization.7", "after")
+    last = since.publish("organization.7", "last")
+    answer = recover(joe, "organization.7", after_publication=first, limit=1)
+    assert (answer["recovered"], args_of(answer), answer["position"]) == (False, [["last"]], last)
+    # Whom it is hidden from for other reasons has missed nothing.
+    assert recover(since.backend, "organization.7", after_publication=first)["recovered"] is True
+
+
+def test_what_is_hidden_in_a_stream_is_told_as_missing() -> None:
+    since = Since()
+    history = since.under_test.realm.history
+    assert history is not None
+    history.provide("organization.7", "exact", Stream(at=since.now))
+    history.remember("organization.7", ["kept"], publication=10, at=since.now)
+    since.now += 10
+    answer = recover(since.user("joe"), "organization.7", after_publication=4)
+    assert (answer["recovered"], args_of(answer)) == (False, [])
+    assert recover(since.backend, "organization.7", after_publication=4)["recovered"] is True
+
+
 def test_a_membership_that_ended_and_came_back_is_a_new_one() -> None:
     since = Since()
     joe = since.user("joe")
@@ -403,7 +433,8 @@ def test_what_the_store_says_of_the_beginning_counts() -> None:
 class Stream:
     """A source of ten events; positions below 3 are gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: float = 1e9) -> None:
+        self.at = at
         self.asked: list[tuple[str, int, int]] = []
 
     async def events_after(self, topic: str, publication: int, limit: int) -> Sequence[StoredEvent] | None:
@@ -411,7 +442,7 @@ class Stream:
         self.asked.append((topic, publication, limit))
         if not 3 <= publication <= 10:
             return None
-        return [stored_event(topic, n, [n], None, 1e9) for n in range(publication + 1, 11)][:limit]
+        return [stored_event(topic, n, [n], None, self.at) for n in range(publication + 1, 11)][:limit]
 
 
 def test_a_source_is_asked_for_what_the_memory_does_not_hold(recovering: Recovering) -> None:

@@ -67,7 +67,7 @@ class ActionCableRule:
 
     def subscriptions(self) -> Sequence[RedisSubscription]:
         """See :meth:`wampgate.bridge.rules.Rule.subscriptions`."""
-        return (room_subscription(self._prefix, self._broadcasting, ""), *self._control())
+        return (room_subscription(self._prefix, self._broadcasting, ""), *self.controls())
 
     def subscriptions_for(self, topic: str) -> Sequence[RedisSubscription]:
         """See :meth:`wampgate.bridge.rules.Rule.subscriptions_for`."""
@@ -77,9 +77,10 @@ class ActionCableRule:
             return self.subscriptions()
         broadcasting = self._topic.source_of(topic)
         own = () if broadcasting is None else (RedisSubscription(f"{self._prefix}{broadcasting}"),)
-        return (*own, *self._control())
+        return (*own, *self.controls())
 
-    def _control(self) -> Sequence[RedisSubscription]:
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
         if self._connection is None:
             return ()
         return (room_subscription(f"{self._prefix}{_CONTROL}", self._connection, ""),)

@@ -83,6 +83,10 @@ class AnyCableRule:
         """See :meth:`wampgate.bridge.rules.StreamRule.streams`."""
         return (self._channel,)
 
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
+        return () if self._connection is None else self.subscriptions()
+
     def topics(self) -> Sequence[TopicPattern]:
         """See :meth:`wampgate.bridge.rules.Publishing.topics`."""
         return (self._topic.pattern(),)
@@ -106,7 +110,8 @@ class AnyCableRule:
     def _outcomes(self, value: Any) -> Iterator[Outcome]:
         if not isinstance(value, dict):
             raise Undecodable("undecodable", "no object with a stream")
-        if "command" in value:
+        # AnyCable itself takes for a command only what names no stream.
+        if "command" in value and not value.get("stream"):
             yield self._command(value)
             return
         stream, data = value.get("stream"), value.get("data")

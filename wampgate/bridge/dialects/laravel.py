@@ -63,6 +63,10 @@ class LaravelRule:
         channel = self._rooms.room_of(topic)
         return () if channel is None else (RedisSubscription(f"{self._prefix}{channel}"),)
 
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
+        return ()
+
     def topics(self) -> Sequence[TopicPattern]:
         """See :meth:`wampgate.bridge.rules.Publishing.topics`."""
         return self._rooms.topics()

@@ -70,6 +70,10 @@ class PlainRule:
         channel = self._topic.source_of(topic)
         return () if channel is None else (RedisSubscription(channel, self._kind),)
 
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
+        return ()
+
     def topics(self) -> Sequence[TopicPattern]:
         """See :meth:`wampgate.bridge.rules.Publishing.topics`."""
         return (self._topic.pattern(),)

@@ -56,7 +56,9 @@ class PythonSocketIoRule:
             raise InvalidRule(f"namespace {namespace!r}: begin it with '/', as '/' or '/chat'")
         self._channel = channel
         self._namespace = namespace
-        self._rooms = Rooms(Template(room), topic, options or RoomOptions())
+        options = options or RoomOptions()
+        self._rooms = Rooms(Template(room), topic, options)
+        self._disconnects = options.disconnects
 
     @property
     def label(self) -> str:
@@ -70,6 +72,10 @@ class PythonSocketIoRule:
     def subscriptions_for(self, topic: str) -> Sequence[RedisSubscription]:
         """See :meth:`wampgate.bridge.rules.Rule.subscriptions_for`."""
         return self.subscriptions() if self._rooms.publishes(topic) else ()
+
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
+        return self.subscriptions() if self._disconnects else ()
 
     def topics(self) -> Sequence[TopicPattern]:
         """See :meth:`wampgate.bridge.rules.Publishing.topics`."""

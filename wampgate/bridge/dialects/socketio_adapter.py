@@ -67,10 +67,10 @@ class SocketIoAdapterRule:
         self._sharded = sharded
         self._channel = f"{key}#{namespace}#"
         self._request_channel = f"{key}-request#{namespace}#"
-        shared = [self._channel]
-        if options.disconnects and not sharded:
-            shared.append(self._request_channel)
-        self._shared = self._exact(shared)
+        # Over sharded pub/sub, what servers ask of each other goes the way of what they broadcast.
+        controls = [self._channel if sharded else self._request_channel] if options.disconnects else []
+        self._controls = self._exact(controls)
+        self._shared = self._exact(list(dict.fromkeys([self._channel, *controls])))
 
     @property
     def label(self) -> str:
@@ -93,6 +93,10 @@ class SocketIoAdapterRule:
             return self.subscriptions()
         room = self._rooms.room_of(topic)
         return self._shared if room is None else (*self._shared, *self._of_room(room))
+
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
+        return self._controls
 
     def topics(self) -> Sequence[TopicPattern]:
         """See :meth:`wampgate.bridge.rules.Publishing.topics`."""

@@ -64,6 +64,7 @@ class SocketIoEmitterRule:
         self._shared_channel = f"{key}#{_EMITTER}"
         self._namespace_channel = f"{key}#{namespace}#"
         self._request_channel = f"{key}-request#{namespace}#"
+        self._disconnects = options.disconnects
         shared = [self._shared_channel, self._namespace_channel]
         if options.disconnects:
             shared.append(self._request_channel)
@@ -86,6 +87,10 @@ class SocketIoEmitterRule:
             return self.subscriptions()
         room = self._rooms.room_of(topic)
         return self._shared if room is None else (*self._shared, RedisSubscription(f"{self._namespace_channel}{room}#"))
+
+    def controls(self) -> Sequence[RedisSubscription]:
+        """See :meth:`wampgate.bridge.rules.Rule.controls`."""
+        return (RedisSubscription(self._request_channel),) if self._disconnects else ()
 
     def topics(self) -> Sequence[TopicPattern]:
         """See :meth:`wampgate.bridge.rules.Publishing.topics`."""
