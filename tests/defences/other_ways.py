@@ -16,9 +16,9 @@ MUTATIONS: Final = (
     without(
         BACKEND,
         "listeners that serve it",
-        "composition/http.py",
-        '        if "backend" not in listen.serves:\n',
-        "        if False:\n",
+        "config/model.py",
+        '] = ("wamp", "page")\n',
+        '] = ("wamp", "page", "backend")\n',
         "test_backend_connections.py::test_the_routes_are_only_where_they_are_served",
     ),
     Mutation(
@@ -99,10 +99,10 @@ MUTATIONS: Final = (
     ),
     without(
         "a token that ends while its HTTP request is served",
-        "being a session of its user",
-        "http/backend/visit.py",
-        "        self._closed(reason)\n",
-        "        pass\n",
+        "heeding GOODBYE",
+        "http/backend/exchange.py",
+        "        if isinstance(message, Goodbye):\n",
+        "        if False:\n",
         "test_backend_calling.py::test_a_token_that_is_revoked_ends_the_call",
     ),
     without(

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from raw_wamp import EVENT, WampError
+from raw_wamp import EVENT, PUBLISH, WampError
+from raw_websocket import Closed
 
 from .rights import AT_ONCE, Door, News, farewell, next_private, token_of, topics_of
 
@@ -65,7 +66,11 @@ def test_a_session_that_does_not_answer_goodbye_gets_nothing_more(door: Door) ->
     door.rows.drop_token(token_of("anna"))
     assert farewell(anna) == REVOKED_TOKEN
     publish(backend, "organization.7")
-    assert anna.closed()[1] == REVOKED_TOKEN
+    # Not even to itself: a publication after GOODBYE is none.
+    anna.send(PUBLISH, anna.next_request(), {"exclude_me": False, "acknowledge": True}, "organization.7", ["late"])
+    with pytest.raises(Closed) as closed:
+        anna.receive()
+    assert closed.value.reason == REVOKED_TOKEN
 
 
 def test_a_token_that_expires_now(door: Door) -> None:

@@ -310,7 +310,7 @@ def test_the_demos_files_are_its_owners_alone(demo: RouterProcess) -> None:
 
 
 def test_the_demo_prints_where_to_look(demo: RouterProcess) -> None:
-    log = demo.log()
+    log = demo.wait_for_log("#token=", count=2)
     tokens = demo.tokens()
     assert f"http://127.0.0.1:{demo.port}/#token={tokens['alice']}" in log
     assert f"http://127.0.0.1:{demo.port}/#token={tokens['bob']}" in log

@@ -136,7 +136,7 @@ def test_a_session_ends_when_its_token_expires(production: Production) -> None:
     # After GOODBYE nothing is accepted and nothing comes.
     emil.send(32, 7, {}, "organization.7")
     production.redis.publish("channel.7", '"too late"')
-    assert emil.closed()[0] == 1000
+    assert emil.closed()[0] == 1008
     with pytest.raises(Aborted) as aborted:
         production.peer("emil")
     assert aborted.value.reason == "wamp.error.authentication_denied"

@@ -8,6 +8,7 @@ import pytest
 from unit.core.routed import Peer, RealmUnderTest, Routed, outcome_of
 
 from wampgate.authorization.standing import Standing
+from wampgate.core.errors import StoreUnavailable
 from wampgate.core.interfaces import Change
 from wampgate.core.session import State
 
@@ -258,6 +259,27 @@ def test_an_answer_from_before_the_change_grants_nothing(world: Standings) -> No
     assert answer[4] == "wamp.error.not_authorized"
 
 
+def test_an_answer_from_before_a_change_that_no_check_could_follow_grants_nothing(
+    world: Standings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, but the store does not answer the check that the change calls for."""
+
+    async def unavailable(_: Any) -> Any:
+        raise StoreUnavailable("not now")
+
+    joe = world.join("the token of joe")
+    world.routed.pass_time(6)
+    world.realm.store.slow = True
+    assert joe.ask(32, {}, "organization.7") == []
+    world.realm.store.remember(world.routed.waiting[0][0])
+    world.realm.store.slow = False
+    with monkeypatch.context() as patch:
+        patch.setattr(world.realm.store, "look_up_all", unavailable)
+        world.memory.remove_membership("joe", "7")
+    world.routed.answer()
+    assert [message[:1] + message[4:5] for message in joe.heard()] == [[8, "wamp.error.not_authorized"]]
+
+
 def test_a_request_in_the_inbox_is_decided_by_todays_rights(world: Standings) -> None:
     """The second SUBSCRIBE was decided at once but waits behind the first one."""
     joe = world.join("the token of joe")
@@ -271,6 +293,21 @@ def test_a_request_in_the_inbox_is_decided_by_todays_rights(world: Standings) ->
     while world.routed.waiting:
         world.routed.answer()
     assert [message[0] for message in joe.heard()] == [33, 33, 8]
+
+
+def test_what_was_granted_while_it_waits_in_the_inbox_is_granted_no_more(world: Standings) -> None:
+    """It was decided when it came, by what a sweep had just learnt; the one before it waits for an answer still."""
+    joe = world.join("the token of joe")
+    world.routed.pass_time(6)
+    world.realm.store.slow = True
+    assert joe.ask(32, {}, "organization.7") == []
+    world.realm.store.slow = False
+    world.standing.sweep()
+    assert joe.ask(32, {}, "organization.8") == []
+    world.memory.remove_membership("joe", "8")
+    while world.routed.waiting:
+        world.routed.answer()
+    assert [(message[0], message[1]) for message in joe.heard()] == [(33, 1), (8, 32)]
 
 
 def test_a_change_while_joining_counts(world: Standings) -> None:
