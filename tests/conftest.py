@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import unit.core.profiles  # noqa: F401 - loads the Hypothesis profile for all tests
 from raw_wamp import Peer
 from router_process import RouterProcess
 

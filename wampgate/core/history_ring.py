@@ -32,7 +32,7 @@ class Ring:
         self.options = options
         self.bytes = 0
         self.floor = 0
-        self._floor_publication = 0
+        self._floor_publication: int | None = None
         self._events: deque[StoredEvent] = deque()
         self._sequence_by_publication: dict[int, int] = {}
 
