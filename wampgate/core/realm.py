@@ -188,10 +188,11 @@ class Realm:
                 return _RESERVED
         elif action == "subscribe" and match == "exact" and subject in PRIVATE:
             return _PRIVATE
-        elif action == "call" and subject in OWN_PROCEDURES and principal.user is not None:
-            return _OWN
-        elif action == "call" and subject in HISTORY_PROCEDURES:
-            return _HISTORY
+        elif action == "call" and subject in _SELF_DECIDING:
+            if subject in HISTORY_PROCEDURES:
+                return _HISTORY
+            if principal.user is not None:
+                return _OWN
         return self._authorizer.authorize(principal, action, subject, match)
 
     def tell(self, session: Session, topic: str, kwargs: Mapping[str, Any]) -> None:
@@ -482,6 +483,7 @@ def _unheard(*_: object) -> None:
     """No one wants to know."""
 
 
+_SELF_DECIDING: Final = OWN_PROCEDURES | HISTORY_PROCEDURES
 _RESERVED: Final = Decision(False, "wamp. and wampgate. are the router's own")
 _PRIVATE: Final = Decision(True, "what the router tells this session alone")
 _OWN: Final = Decision(True, "what every user may ask of its own session")

@@ -192,7 +192,9 @@ def _part(message: Message, frame: bytes) -> Part:
         return message.subscription, frame, None  # type: ignore[attr-defined]  # see above
     if kind is PerishableEvent:
         return message.subscription, frame, message.perishable  # type: ignore[attr-defined]  # see above
-    return -message.subscription if isinstance(message, Subscribed) else 0, frame, None
+    if kind is Subscribed:
+        return -message.subscription, frame, None  # type: ignore[attr-defined]  # see above
+    return 0, frame, None
 
 
 def _subscription_of(message: Message) -> int:
