@@ -68,7 +68,7 @@ class Helping:
         most: the most that is ever asked for.
 
     Attributes:
-        count: how many to ask for now.
+        count: how many to ask for next.
     """
 
     def __init__(self, most: int) -> None:

@@ -172,7 +172,7 @@ class History:
             args: plain values.
             kwargs: plain values.
             publication: its id.
-            at: when, in seconds since 1970; None for now.
+            at: when, in seconds since 1970; None for this moment.
 
         Returns:
             Whether it is kept now: not if the topic has no history in memory or the event is too old.

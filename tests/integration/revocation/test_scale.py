@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from raw_websocket import PING
+from heartbeat import Heartbeat
 
 from .crowd import Crowd, allow_descriptors
 from .rights import AT_ONCE, Door, News, PostgresRows, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from raw_wamp import Peer
 
     from .rights import Rows
 
@@ -39,44 +35,6 @@ LIMITS = {
     "failed_logins_per_address_per_minute": 1000,
 }
 USERS = [f"u{number}" for number in range(SESSIONS)]
-
-
-def unscheduled(pid: int | str) -> float:
-    """Seconds for which a thread wanted to run and had no processor: the machine's doing, not the router's."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-
-
-class Heartbeat:
-    """Pings an honest session all the time and keeps the longest answer, without what the machine took.
-
-    Attributes:
-        worst: the longest round trip, in seconds.
-    """
-
-    def __init__(self, door: Door) -> None:
-        self._pid = door.router.pid
-        self._peer: Peer = door.backend()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.worst = 0.0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.005):
-            start = self._now()
-            self._peer.send_frame(PING, b"beat")
-            self._peer.receive_frame()
-            self.worst = max(self.worst, self._now() - start)
-
-    def _now(self) -> float:
-        return time.monotonic() - unscheduled("thread-self") - unscheduled(self._pid)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +100,7 @@ def test_all_in_one_transaction(large_door: Door) -> None:
     with Crowd(large_door.router.port, USERS, "organization.7") as crowd:
         assert all(member.ready for member in crowd.members)
         backend = large_door.backend()
-        with Heartbeat(large_door) as heartbeat:
+        with Heartbeat(large_door.router.pid, large_door.backend()) as heartbeat:
             backend.publish("organization.7", ["before"])
             crowd.wait(lambda: all(member.last_event for member in crowd.members), 10)
             quiet = heartbeat.worst

@@ -7,12 +7,12 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
+from heartbeat import Heartbeat
 from raw_wamp import Aborted, Peer, WampError
-from raw_websocket import PING, Closed, Ended
+from raw_websocket import Closed, Ended
 
 from .production import Production, token_of
 from .test_production import wait_for_redis
@@ -31,50 +31,6 @@ def production() -> Iterator[Production]:
     with Production() as production:
         wait_for_redis(production)
         yield production
-
-
-def unscheduled(pid: int | str) -> float:
-    """Seconds for which a thread wanted to run and had no processor: the machine's doing, not the router's."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-
-
-class Heartbeat:
-    """Pings an honest session every few milliseconds and keeps the longest answer.
-
-    A ping is answered in the reactor's thread, so that a reactor that stands still
-    shows; what the machine's other work took from either side is subtracted.
-
-    Attributes:
-        worst: the longest round trip in seconds.
-        beats: how many there were.
-    """
-
-    def __init__(self, production: Production) -> None:
-        self._pid = production.router.pid
-        self._peer = production.backend()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.worst = 0.0
-        self.beats = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.005):
-            start = self._now()
-            self._peer.send_frame(PING, b"beat")
-            self._peer.receive_frame()
-            self.worst = max(self.worst, self._now() - start)
-            self.beats += 1
-
-    def _now(self) -> float:
-        return time.monotonic() - unscheduled("thread-self") - unscheduled(self._pid)
 
 
 class Load:
@@ -149,7 +105,7 @@ def eventually(true: Callable[[], object], seconds: float = 10.0) -> float:
 
 
 def test_a_stall_would_be_seen(production: Production) -> None:
-    with Heartbeat(production) as heartbeat:
+    with Heartbeat(production.router.pid, production.backend()) as heartbeat:
         time.sleep(0.3)
         assert heartbeat.worst < STALL_SECONDS
         production.router.signal(signal.SIGSTOP)
@@ -166,7 +122,7 @@ def test_postgres_is_gone(
     away, back = how(production)
     anna, backend = production.peer("anna"), production.backend()
     anna.subscribe("organization.7")
-    with Heartbeat(production) as heartbeat, Load(production) as load:
+    with Heartbeat(production.router.pid, production.backend()) as heartbeat, Load(production) as load:
         eventually(lambda: len(load.grants) > 10)
         away()
         begin = time.monotonic()
@@ -197,7 +153,7 @@ def test_redis_is_gone(production: Production, how: str) -> None:
     redis = production.redis
     anna, backend = production.peer("anna"), production.backend()
     anna.subscribe("organization.7")
-    with Heartbeat(production) as heartbeat, Load(production) as load:
+    with Heartbeat(production.router.pid, production.backend()) as heartbeat, Load(production) as load:
         redis.publish("channel.7", '"before"')
         assert anna.event()[4] == ["before"]
         begin = time.monotonic()
