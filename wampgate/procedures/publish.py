@@ -39,7 +39,7 @@ class Publish:
         topic, payload, options = _event_of(asked)
         caller = asked.caller
         # What PUBLISH would count against, this does too, or the limit would be none.
-        if (excess := self._realm.count(caller, PUBLISHES)) is not None:
+        if (excess := self._realm.requests.count(caller, PUBLISHES)) is not None:
             raise excess
 
         def decided(decision: Decision) -> None:
@@ -47,7 +47,7 @@ class Publish:
                 return
             try:
                 if not decision.allowed:
-                    raise self._realm.refusal(caller, "publish", topic, "exact", decision)
+                    raise self._realm.requests.refusal(caller, "publish", topic, "exact", decision)
                 asked.result(self._realm.broker.publish(caller, topic, options, payload, decision.disclose))
             except RequestRefused as refusal:
                 asked.refuse(refusal)

@@ -117,7 +117,7 @@ def check_right(asker: Session, decision: Decision, topic: str, match: Match) ->
         RequestRefused: it may not be, or that can't be said now.
     """
     if not decision.allowed:
-        raise asker.realm.refusal(asker, "subscribe", topic, match, decision)
+        raise asker.realm.requests.refusal(asker, "subscribe", topic, match, decision)
 
 
 def shown_publisher(event: StoredEvent) -> dict[str, Any]:

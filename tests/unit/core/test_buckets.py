@@ -30,7 +30,7 @@ class World:
             now=self.routed.clock,
         )
         # The realm is made before its clock is known to the test.
-        self.realm.realm._buckets = self.buckets
+        self.realm.realm.requests.buckets = self.buckets
 
     def peer(self, user: str = "joe", address: str = "127.0.0.1") -> Peer:
         return self.routed.peer(address).join(self.realm.add_user(user, "7"))

@@ -101,7 +101,7 @@ def test_a_batch_that_is_longer_than_the_inbox_waits_for_decisions_in_order() ->
     backend.routed.realm.realm._authorizer = _Slow(backend)  # type: ignore[assignment]  # an authorizer that waits
     subscriber = backend.subscriber("com.example.a")
     publications = [{"topic": "com.example.a", "args": [n]} for n in range(100)]
-    backend.routed.realm.realm._limits = type(backend.routed.realm.realm._limits)(inbox=10)
+    backend.routed.realm.realm.requests.limits = type(backend.routed.realm.realm.requests.limits)(inbox=10)
     reply = backend.ask("/publish/batch", {"publications": publications}, alice)
     authorizer: Any = backend.routed.realm.realm._authorizer
     assert not reply.answered
@@ -137,7 +137,7 @@ class _Slow:
 def test_rates_count_every_publication_of_all_requests_together() -> None:
     backend = BackendUnderTest()
     realm = backend.routed.realm.realm
-    realm._buckets = Buckets(session=Rates(publishes=1.0), burst_seconds=3.0, now=backend.routed.clock)
+    realm.requests.buckets = Buckets(session=Rates(publishes=1.0), burst_seconds=3.0, now=backend.routed.clock)
     statuses = [backend.publish("organization.7").status for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
     assert backend.publish("organization.7").header("Retry-After") == "1"
