@@ -82,6 +82,66 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Secured:
+    """What the TLS below a connection tells of it.
+
+    Attributes:
+        certificate: the client's certificate in DER, which the listener's authorities vouch for;
+            None if it showed none.
+        bindings: what ties an authentication to this very connection, by the type of the channel
+            binding ("tls-unique" with TLS 1.2, "tls-exporter", "tls-server-end-point").
+    """
+
+    certificate: bytes | None = None
+    bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """By what a principal is known that does not show a ticket.
+
+    Attributes:
+        authid: its name.
+        authrole: its role; empty where the source has none and the method's own applies.
+        provider: what knows it: ``static``, ``store`` or ``dynamic``.
+        secret: what the method checks, by name; never shown. wampcra: ``secret``, and with a salt
+            ``salt``, ``iterations``, ``keylen``; scram: ``kdf``, ``salt``, ``iterations``, ``memory``,
+            ``stored_key``, ``server_key``; cryptosign: ``public_key`` (hexadecimal); tls:
+            ``fingerprint`` (SHA-256 of the certificate's DER, hexadecimal).
+        user: the user id whose memberships count; None for a principal that is no user.
+        extra: goes into WELCOME's authextra.
+    """
+
+    authid: str
+    authrole: str
+    provider: str
+    secret: Mapping[str, Any] = field(repr=False)
+    user: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CredentialSource(Protocol):
+    """Where principals are known: the configuration, a store, a dynamic authenticator."""
+
+    async def credentials(
+        self, authmethod: str, authid: str | None, key: str | None, details: HelloDetails
+    ) -> Credentials | None:
+        """By what a principal is known for a method; None if it is not known here.
+
+        Args:
+            authmethod: ``wampcra``, ``scram``, ``cryptosign`` or ``tls``.
+            authid: who the client says it is; None if it names no one.
+            key: what it shows instead: a public key or a certificate's fingerprint, in lower-case
+                hexadecimal; None for the methods that know no such thing.
+            details: HELLO's, for those who decide by more than that.
+
+        Raises:
+            JoinRefused: this client may not join, with the reason.
+            StoreUnavailable: it can't be said now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """What a token store knows of a token.
 
@@ -249,6 +309,8 @@ class Connection:
         query: the request's query string; None where no realm takes tokens from there.
         network: what limits count by: the address, or the IPv6 network that one client has to
             itself; the address where nothing else is given.
+        secured: what TLS tells; None without it, or where a proxy has it.
+        cookie: the session cookie that the HTTP request brought; None without one.
     """
 
     peer: str
@@ -258,6 +320,8 @@ class Connection:
     bearer: Ticket | None = None
     query: Query | None = None
     network: str = ""
+    secured: Secured | None = None
+    cookie: Ticket | None = None
 
     def __post_init__(self) -> None:
         """An address is a network of its own, unless one is named."""
@@ -271,7 +335,9 @@ class Connection:
 
     def without_token(self) -> Connection:
         """The same, once nobody needs the token any more."""
-        return replace(self, bearer=None, query=None) if self.shows_token else self
+        if not self.shows_token and self.secured is None and self.cookie is None:
+            return self
+        return replace(self, bearer=None, query=None, secured=None, cookie=None)
 
 
 class Authenticator(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import uri
+from wampgate.core.features import SUBSCRIBER_REVOCATION
 from wampgate.core.private import REVOKED
 from wampgate.wire.messages import RevocationDetails, SubscriptionRevoked
 from wampgate.wire.payload import NO_PAYLOAD
@@ -63,6 +64,6 @@ class Revocations:
                 "message": f"this session may no longer subscribe {subscription.topic}",
             },
         )
-        if session.takes_revocations:
+        if session.features & SUBSCRIBER_REVOCATION:
             details = RevocationDetails(subscription=subscription.id, reason=uri.NOT_AUTHORIZED)
             self._deliver(SubscriptionRevoked(0, details), NO_PAYLOAD, (session,))

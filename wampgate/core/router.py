@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from wampgate.core import errors
 from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_by_goodbye, ending_of, uri
+from wampgate.core.features import CALLEE_REVOCATION, SUBSCRIBER_REVOCATION, announced_by
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import Challenge
 from wampgate.core.private import EXPIRING
@@ -339,7 +340,7 @@ class Router:
         while session.id in realm.sessions:
             session.id = random_id()
         session.state = State.ESTABLISHED
-        session.takes_revocations = _takes_revocations(joining.details, session.connection.agent, self._revocation)
+        session.features = _features(joining.details, session.connection.agent, self._revocation)
         self._deadlines.cancel(session.deadline)
         session.deadline = None
         if principal.expires is not None:
@@ -424,15 +425,15 @@ def _shown_token(connection: Connection) -> str:
     return ticket.reveal() if ticket else ""
 
 
-def _takes_revocations(details: HelloDetails, agent: str, told: RevocationTold) -> bool:
-    """Whether a client is sent an UNSUBSCRIBED that it didn't ask for ("Subscription Revocation").
+def _features(details: HelloDetails, agent: str, told: RevocationTold) -> int:
+    """What a client has announced, less what it doesn't survive ("Subscription Revocation").
 
-    Autobahn Python announces that it takes one, and then dies of the request id 0
-    with a ProtocolError; it learns from `wampgate.revoked` alone, unless it is
-    configured that whoever announces it gets one.
+    Autobahn Python announces that it takes an UNSUBSCRIBED that it didn't ask for, and
+    then dies of the request id 0 with a ProtocolError; it learns from `wampgate.revoked`
+    alone, unless it is configured that whoever announces it gets one. The same goes for
+    UNREGISTERED.
     """
-    subscriber = details.roles.subscriber
-    announced = subscriber is not None and subscriber.features.get("subscription_revocation") is True
-    if told != "auto":
-        return announced and told == "always"
-    return announced and not agent.startswith("AutobahnPython")
+    announced = announced_by(details.roles)
+    if told == "always" or (told == "auto" and not agent.startswith("AutobahnPython")):
+        return announced
+    return announced & ~(SUBSCRIBER_REVOCATION | CALLEE_REVOCATION)

@@ -64,7 +64,7 @@ class Session:
         subscriptions, registrations: what it holds, by id.
         buckets: when each kind's token bucket is full again; None before the first message that counts.
         excess: how many of its messages were one too many.
-        takes_revocations: whether its client understands an UNSUBSCRIBED that it didn't ask for.
+        features: what its client has announced, as bits; see :mod:`wampgate.core.features`.
         calls: calls it waits for, by request id.
         invocations: invocations it still owes an answer, by request id.
     """
@@ -76,6 +76,7 @@ class Session:
         "deadline",
         "excess",
         "expires",
+        "features",
         "id",
         "inbox",
         "invocations",
@@ -88,7 +89,6 @@ class Session:
         "registrations",
         "state",
         "subscriptions",
-        "takes_revocations",
     )
 
     principal: Principal
@@ -103,7 +103,7 @@ class Session:
         self.deadline: Deadline | None = None
         self.expires: float | None = None
         self.inbox: Inbox | None = None
-        self.takes_revocations = False
+        self.features = 0
         self.buckets: list[float] | None = None
         self.excess = 0
         self.last_request = 0

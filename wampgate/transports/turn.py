@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from twisted.logger import Logger
 
 from wampgate.core.slow_readers import PerishableEvent
-from wampgate.wire.frames import BINARY, TEXT, websocket_frame
+from wampgate.wire.frames import as_binary, as_text
 from wampgate.wire.messages import Event, Subscribed
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wampgate.core.session import Session
     from wampgate.transports.outbox import Outbox
     from wampgate.transports.waiting import Part
+    from wampgate.wire.frames import Framing
     from wampgate.wire.messages import Message
     from wampgate.wire.payload import Payload
     from wampgate.wire.serializers import Serializer
@@ -31,11 +32,12 @@ _log = Logger()
 class Encoding:
     """A serializer and a framing together; one shared instance for each pair."""
 
-    __slots__ = ("_first", "serializer")
+    __slots__ = ("_framing", "serializer")
 
-    def __init__(self, serializer: Serializer) -> None:
+    def __init__(self, serializer: Serializer, framing: Framing | None = None) -> None:
+        """A serializer with a framing; None for that of a WebSocket."""
         self.serializer = serializer
-        self._first = BINARY if serializer.binary else TEXT
+        self._framing: Framing = framing or (as_binary if serializer.binary else as_text)
 
     def frame(self, message: Message, payload: Payload) -> bytes:
         """A message as the bytes that leave; nothing, and a line in the log, if there is no way to write it.
@@ -44,7 +46,7 @@ class Encoding:
         messages of this turn must not be lost with it.
         """
         try:
-            return websocket_frame(self._first, self.serializer.encode(message, payload))
+            return self._framing(self.serializer.encode(message, payload))
         except Exception:  # noqa: BLE001 - see above
             _log.failure(
                 "a {kind} message could not be encoded as {name}",

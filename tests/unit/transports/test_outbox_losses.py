@@ -188,7 +188,7 @@ def test_a_topic_that_is_taken_away_is_not_told_of(slow: SlowRealm) -> None:
         slow.publish("drop.secret", number, 1000)
         slow.publish("drop.a", number, 1000)
     slow.realm.broker.unsubscribe(wire.session, gone)
-    slow.realm._deliver.retract(wire.session, gone)
+    slow.realm.requests._deliver.retract(wire.session, gone)
     messages = messages_of(slow.read(wire))
     assert numbers_of(messages, gone) == []
     assert {gap["topic"] for gap in gaps_of(slow.realm, wire.session, messages)} == {"drop.a", "drop.filling"}

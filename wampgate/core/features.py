@@ -1,0 +1,65 @@
+"""Which optional features a client has announced in HELLO ("Client: Role and Feature Announcement"), as one number.
+
+Only those are kept on which the router acts differently; a session has a bit for each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from wampgate.wire.messages import ClientRoles
+
+CALLEE_CANCELING: Final = 1 << 0
+"""It takes INTERRUPT ("Call Canceling")."""
+
+CALLEE_PROGRESSIVE_RESULTS: Final = 1 << 1
+CALLEE_PROGRESSIVE_INVOCATIONS: Final = 1 << 2
+CALLEE_TIMEOUT: Final = 1 << 3
+"""It watches over timeouts itself, where its registration asks for that ("Call Timeouts")."""
+
+CALLEE_REVOCATION: Final = 1 << 4
+"""It takes an UNREGISTERED that it didn't ask for ("Registration Revocation")."""
+
+SUBSCRIBER_REVOCATION: Final = 1 << 5
+"""It takes an UNSUBSCRIBED that it didn't ask for ("Subscription Revocation")."""
+
+PUBLISHER_PASSTHRU: Final = 1 << 6
+SUBSCRIBER_PASSTHRU: Final = 1 << 7
+CALLER_PASSTHRU: Final = 1 << 8
+CALLEE_PASSTHRU: Final = 1 << 9
+"""It knows sealed payloads ("Payload Passthru Mode")."""
+
+CALLER_PROGRESSIVE_INVOCATIONS: Final = 1 << 10
+
+_BITS: Final = {
+    "publisher": {"payload_passthru_mode": PUBLISHER_PASSTHRU},
+    "subscriber": {
+        "payload_passthru_mode": SUBSCRIBER_PASSTHRU,
+        "subscription_revocation": SUBSCRIBER_REVOCATION,
+    },
+    "caller": {
+        "payload_passthru_mode": CALLER_PASSTHRU,
+        "progressive_call_invocations": CALLER_PROGRESSIVE_INVOCATIONS,
+    },
+    "callee": {
+        "call_canceling": CALLEE_CANCELING,
+        "progressive_call_results": CALLEE_PROGRESSIVE_RESULTS,
+        "progressive_call_invocations": CALLEE_PROGRESSIVE_INVOCATIONS,
+        "call_timeout": CALLEE_TIMEOUT,
+        "registration_revocation": CALLEE_REVOCATION,
+        "payload_passthru_mode": CALLEE_PASSTHRU,
+    },
+}
+
+
+def announced_by(roles: ClientRoles) -> int:
+    """The features that a client announces, as the sum of their bits."""
+    bits = 0
+    for role, known in _BITS.items():
+        announcement = getattr(roles, role)
+        if announcement is not None and announcement.features:
+            for feature, bit in known.items():
+                if announcement.features.get(feature) is True:
+                    bits |= bit
+    return bits
