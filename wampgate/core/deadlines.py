@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ class Deadlines:
 
     Attributes:
         now: the monotonic clock, in seconds.
+        wakes: when someone will look by itself; minus infinity while nobody will.
+        sooner: told of a deadline before that.
     """
 
-    __slots__ = ("_cancelled", "_count", "_heap", "now")
+    __slots__ = ("_cancelled", "_count", "_heap", "now", "sooner", "wakes")
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
+        self.wakes = -inf
+        self.sooner: Callable[[float], None] = _unheard
         # The count keeps entries of the same time in order and comparisons off the deadlines.
         self._heap: list[tuple[float, int, Deadline]] = []
         self._count = 0
@@ -50,6 +55,8 @@ class Deadlines:
         deadline = Deadline(when, callback)
         self._count += 1
         heapq.heappush(self._heap, (when, self._count, deadline))
+        if when < self.wakes:
+            self.sooner(when)
         return deadline
 
     def cancel(self, deadline: Deadline | None) -> None:
@@ -79,3 +86,7 @@ class Deadlines:
             callback, deadline.callback = deadline.callback, None
             if callback is not None:
                 callback()
+
+
+def _unheard(_: float) -> None:
+    """Nobody looks by itself."""

@@ -22,8 +22,11 @@ class uri:  # noqa: N801 - reads as the prefix of what it holds: uri.NOT_AUTHORI
     NO_SUCH_PROCEDURE: Final = "wamp.error.no_such_procedure"
     PROCEDURE_ALREADY_EXISTS: Final = "wamp.error.procedure_already_exists"
     NO_SUCH_REGISTRATION: Final = "wamp.error.no_such_registration"
+    NO_SUCH_SESSION: Final = "wamp.error.no_such_session"
     NO_SUCH_SUBSCRIPTION: Final = "wamp.error.no_such_subscription"
     CANCELED: Final = "wamp.error.canceled"
+    TIMEOUT: Final = "wamp.error.timeout"
+    NO_AVAILABLE_CALLEE: Final = "wamp.error.no_available_callee"
     PAYLOAD_SIZE_EXCEEDED: Final = "wamp.error.payload_size_exceeded"
     PROTOCOL_VIOLATION: Final = "wamp.error.protocol_violation"
     NOT_AUTHORIZED: Final = "wamp.error.not_authorized"
@@ -44,6 +47,7 @@ class uri:  # noqa: N801 - reads as the prefix of what it holds: uri.NOT_AUTHORI
 
     # Our own, where the specification has no word for it.
     LIMIT_EXCEEDED: Final = "wampgate.error.limit_exceeded"
+    REGISTRATION_DISPLACED: Final = "wampgate.error.registration_displaced"
     ORGANIZATION_REQUIRED: Final = "wampgate.error.organization_required"
     TOKEN_REVOKED: Final = "wampgate.close.token_revoked"  # noqa: S105 - a URI, no secret
     TOKEN_EXPIRED: Final = "wampgate.close.token_expired"  # noqa: S105 - a URI, no secret
@@ -118,6 +122,14 @@ NO_TOKEN: Final = Ending(
 DENIED: Final = Ending(
     "denied", "ABORT", uri.AUTHENTICATION_DENIED, 1008, False, "Get another token: send the user through the login."
 )
+NO_BINDING: Final = Ending(
+    "no channel binding",
+    "ABORT",
+    uri.FEATURE_NOT_SUPPORTED,
+    1008,
+    False,
+    "Ask for a channel binding that the message names.",
+)
 NO_ORGANIZATION: Final = Ending(
     "no organization", "ABORT", uri.ORGANIZATION_REQUIRED, 1008, False, "Name an organization in HELLO's authextra."
 )
@@ -150,6 +162,22 @@ KILLED: Final = Ending(
 TOO_BIG: Final = Ending("message too big", "close", "a text that says what", 1009, False, "Send smaller messages.")
 BAD_FRAME: Final = Ending("bad frame", "close", "a text that says what", 1002, False, "Correct the client's WebSocket.")
 BAD_TEXT: Final = Ending("bad text", "close", "a text that says what", 1007, False, "Send UTF-8 in text frames.")
+EVENT_TOO_LONG: Final = Ending(
+    "event too long",
+    "GOODBYE",
+    uri.PAYLOAD_SIZE_EXCEEDED,
+    1009,
+    False,
+    "Take longer messages in the RawSocket handshake, or subscribe to `wampgate.gap` and be told.",
+)
+ANSWER_TOO_LONG: Final = Ending(
+    "answer too long",
+    "ABORT",
+    uri.PAYLOAD_SIZE_EXCEEDED,
+    1009,
+    False,
+    "Take longer messages in the RawSocket handshake.",
+)
 SLOW_READER: Final = Ending(
     "slow reader", "dropped", "", 1006, True, "Come back, fetch what was missed, and read faster or subscribe to less."
 )
@@ -165,6 +193,7 @@ _ENDING_BY_REFUSAL: Final = {
         NO_METHOD,
         NO_TOKEN,
         DENIED,
+        NO_BINDING,
         NO_ORGANIZATION,
         NOT_A_MEMBER,
         CONTRADICTED,
@@ -174,7 +203,7 @@ _ENDING_BY_REFUSAL: Final = {
 }
 
 
-_ENDING_BY_GOODBYE: Final = {ending.reason: ending for ending in (EXPIRED, REVOKED, KILLED)}
+_ENDING_BY_GOODBYE: Final = {ending.reason: ending for ending in (EXPIRED, REVOKED, KILLED, EVENT_TOO_LONG)}
 
 
 def ending_by_goodbye(reason: str) -> Ending:

@@ -32,23 +32,28 @@ CALLEE_PASSTHRU: Final = 1 << 9
 
 CALLER_PROGRESSIVE_INVOCATIONS: Final = 1 << 10
 
+_PASSTHRU: Final = ("payload_passthru_mode", "payload_transparency")
+"""The feature's name, and what Autobahn calls it."""
+
 _BITS: Final = {
-    "publisher": {"payload_passthru_mode": PUBLISHER_PASSTHRU},
+    "publisher": dict.fromkeys(_PASSTHRU, PUBLISHER_PASSTHRU),
     "subscriber": {
-        "payload_passthru_mode": SUBSCRIBER_PASSTHRU,
+        **dict.fromkeys(_PASSTHRU, SUBSCRIBER_PASSTHRU),
         "subscription_revocation": SUBSCRIBER_REVOCATION,
     },
     "caller": {
-        "payload_passthru_mode": CALLER_PASSTHRU,
+        **dict.fromkeys(_PASSTHRU, CALLER_PASSTHRU),
         "progressive_call_invocations": CALLER_PROGRESSIVE_INVOCATIONS,
     },
     "callee": {
         "call_canceling": CALLEE_CANCELING,
+        # As "Progressive Call Invocations" spells it.
+        "call_cancelling": CALLEE_CANCELING,
         "progressive_call_results": CALLEE_PROGRESSIVE_RESULTS,
         "progressive_call_invocations": CALLEE_PROGRESSIVE_INVOCATIONS,
         "call_timeout": CALLEE_TIMEOUT,
         "registration_revocation": CALLEE_REVOCATION,
-        "payload_passthru_mode": CALLEE_PASSTHRU,
+        **dict.fromkeys(_PASSTHRU, CALLEE_PASSTHRU),
     },
 }
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wampgate.core.decisions import Pending
-    from wampgate.wire.messages import Message
+    from wampgate.wire.messages import Call, Message
+    from wampgate.wire.payload import Payload
 
     Answer: TypeAlias = Decision | Pending[Decision]
 
@@ -38,11 +39,17 @@ class Inbox:
 
     Rights may change while a request waits: then its decision is asked for again,
     and an answer to the older question counts for nothing.
+
+    Attributes:
+        requests: the ids of those that wait.
+        early: each CALL of several messages that waits, with those that have followed it, by its
+            request id ("Progressive Call Invocations").
     """
 
-    __slots__ = ("_lane_by_kind", "requests")
+    __slots__ = ("_lane_by_kind", "early", "requests")
 
     def __init__(self) -> None:
+        self.early: dict[int, list[tuple[Call, Payload]]] = {}
         self._lane_by_kind: dict[type[Message], deque[_Entry]] = {}
         self.requests: set[int] = set()
 
@@ -85,9 +92,25 @@ class Inbox:
                 self._expect(kind, entry, entry.ask())
             self._advance(kind)
 
+    def withdraw(self, kind: type[Message], request: int) -> bool:
+        """Forget a request that no longer wants to be decided; whether it was here."""
+        if request not in self.requests:
+            return False
+        lane = self._lane_by_kind.get(kind)
+        entry = next((entry for entry in lane or () if entry.request == request), None)
+        if lane is None or entry is None:
+            return False
+        lane.remove(entry)
+        # An answer that is still to come finds that it was asked for another generation.
+        entry.generation += 1
+        self.requests.discard(request)
+        self._advance(kind)
+        return True
+
     def clear(self) -> None:
         """Forget everything: the session has ended."""
         self._lane_by_kind.clear()
+        self.early.clear()
         self.requests.clear()
 
     def _expect(self, kind: type[Message], entry: _Entry, answer: Answer) -> None:

@@ -3,7 +3,8 @@
 from typing import Final
 
 REVOKED: Final = "wampgate.revoked"
-"""A subscription was taken away. kwargs: topic, match, subscription (id), reason (a URI), message."""
+"""A subscription or registration was taken away. kwargs: match, reason (a URI), message, and either topic and
+subscription (its id) or procedure and registration (its id)."""
 
 ORGANIZATIONS_CHANGED: Final = "wampgate.organizations.changed"
 """The user's memberships changed. kwargs: organizations (at most 100), organization_count, added, removed."""
@@ -19,6 +20,9 @@ PRIVATE: Final = frozenset({REVOKED, ORGANIZATIONS_CHANGED, EXPIRING, GAP})
 
 OWN_PROCEDURES: Final = frozenset({"wampgate.auth.refresh", "wampgate.organizations"})
 """Every user may call these: they concern the caller's own session."""
+
+TESTAMENT_PROCEDURES: Final = frozenset({"wamp.session.add_testament", "wamp.session.flush_testaments"})
+"""Everyone who has joined may call these: a testament is added, and published, by the caller's right to publish."""
 
 HISTORY_PROCEDURES: Final = frozenset({"wampgate.history.recover", "wamp.subscription.get_events"})
 """Everyone who has joined may call these: each call is answered by the caller's right to subscribe, as it is then."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
 from wampgate.core.inbox import Inbox
+from wampgate.core.local import INSIDE
 from wampgate.wire.messages import Error
 from wampgate.wire.payload import Payload
 
@@ -31,12 +32,14 @@ class Requests:
     """Checks, counts and refuses the requests of one realm's sessions, and has them decided.
 
     Attributes:
+        authorize: see :meth:`wampgate.core.realm.Realm.authorize`.
         limits: what one session may hold or have in flight.
         buckets: the rates; None where there are none.
     """
 
     def __init__(self, realm: Realm, deliver: Deliver, limits: SessionLimits, buckets: Buckets | None) -> None:
         self._realm = realm
+        self.authorize = realm.authorize
         self._deliver = deliver
         self.limits = limits
         self.buckets = buckets
@@ -73,9 +76,9 @@ class Requests:
         if type(answer) is Decision and (session.inbox is None or not session.inbox.has(type(message))):
             act(answer)
         else:
-            self._wait(session, message, answer, partial(self._realm.authorize, session, action, subject, match), act)
+            self.wait(session, message, answer, partial(self._realm.authorize, session, action, subject, match), act)
 
-    def _wait(
+    def wait(
         self,
         session: Session,
         message: Any,
@@ -83,6 +86,15 @@ class Requests:
         ask: Callable[[], Decision | Pending[Decision]],
         act: Callable[[Decision], None],
     ) -> None:
+        """Let a request wait for its decision and for those before it.
+
+        Args:
+            session: whose it is.
+            message: the request.
+            answer: what the authorizer said when it came.
+            ask: asks the authorizer again.
+            act: what to do once it is decided.
+        """
         if session.inbox is None:
             session.inbox = Inbox()
         inbox = session.inbox
@@ -90,7 +102,11 @@ class Requests:
         def act_if_still_here(decision: Decision) -> None:
             if not session.established:
                 return
-            act(decision)
+            try:
+                act(decision)
+            except ProtocolViolation as violation:
+                # Whoever decides must not learn of it: others may wait for the same answer.
+                self._realm.violated(session, str(violation))
             if len(inbox) == self.limits.inbox // 2:
                 session.link.resume()
 
@@ -125,7 +141,8 @@ class Requests:
         if self.buckets is None:
             return None
         exceeded = self.buckets.exceeded(kind, session)
-        if exceeded is None:
+        # The router's own calls share an authid and an address: clients must not be able to use those up.
+        if exceeded is None or session.connection is INSIDE:
             return None
         self._realm.counters[f"limit_{exceeded.limit}"] += 1
         session.excess += 1

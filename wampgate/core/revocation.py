@@ -1,9 +1,9 @@
-"""What a live session loses when its rights end: subscriptions, and what waits because of them."""
+"""What a live session loses when its rights end: subscriptions, registrations, and what waits because of them."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import uri
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from wampgate.core.broker import Subscription
     from wampgate.core.interfaces import Deliver, Record
     from wampgate.core.realm import Realm
+    from wampgate.core.registrations import Registration
     from wampgate.core.session import Session
+    from wampgate.wire.messages import Match
 
 
 class Revocations:
-    """Takes rights away from the sessions of one realm ("Subscription Revocation")."""
+    """Takes rights away from the sessions of one realm ("Subscription Revocation", "Registration Revocation")."""
 
     def __init__(self, realm: Realm, deliver: Deliver, record: Record) -> None:
         self._realm = realm
@@ -40,6 +42,12 @@ class Revocations:
                 self._keep_or_revoke(session, subscription, answer)
             else:
                 answer.then(partial(self._keep_or_revoke, session, subscription))
+        for registration in list((session.registrations or {}).values()):
+            answer = self._realm.authorize(session, "register", registration.procedure, registration.match)
+            if isinstance(answer, Decision):
+                self._keep_or_take(session, registration, answer)
+            else:
+                answer.then(partial(self._keep_or_take, session, registration))
         if session.inbox is not None:
             session.inbox.reconsider()
 
@@ -47,23 +55,34 @@ class Revocations:
         if not decision.allowed and not decision.failed and subscription.id in (session.subscriptions or ()):
             self._revoke(session, subscription, decision)
 
+    def _keep_or_take(self, session: Session, registration: Registration, decision: Decision) -> None:
+        if decision.allowed or decision.failed or registration.id not in (session.registrations or ()):
+            return
+        self._realm.counters["revoked"] += 1
+        self._record("revoked", session, uri=registration.procedure, match=registration.match, because=decision.because)
+        self._realm.dealer.revoke(session, registration, uri.NOT_AUTHORIZED)
+        told = _told("procedure", registration.procedure, registration.match)
+        self._realm.tell(session, REVOKED, {**told, "registration": registration.id})
+
     def _revoke(self, session: Session, subscription: Subscription, decision: Decision) -> None:
         """Take a subscription away and tell the session why ("Subscription Revocation")."""
         self._realm.counters["revoked"] += 1
         self._record("revoked", session, uri=subscription.topic, match=subscription.match, because=decision.because)
         self._realm.broker.unsubscribe(session, subscription.id)
         self._deliver.retract(session, subscription.id)
-        self._realm.tell(
-            session,
-            REVOKED,
-            {
-                "topic": subscription.topic,
-                "match": subscription.match,
-                "subscription": subscription.id,
-                "reason": uri.NOT_AUTHORIZED,
-                "message": f"this session may no longer subscribe {subscription.topic}",
-            },
-        )
+        told = _told("topic", subscription.topic, subscription.match)
+        self._realm.tell(session, REVOKED, {**told, "subscription": subscription.id})
         if session.features & SUBSCRIBER_REVOCATION:
             details = RevocationDetails(subscription=subscription.id, reason=uri.NOT_AUTHORIZED)
             self._deliver(SubscriptionRevoked(0, details), NO_PAYLOAD, (session,))
+
+
+def _told(what: Literal["topic", "procedure"], subject: str, match: Match) -> dict[str, Any]:
+    """What a session is told of something that it may hold no longer."""
+    action = "subscribe" if what == "topic" else "register"
+    return {
+        what: subject,
+        "match": match,
+        "reason": uri.NOT_AUTHORIZED,
+        "message": f"this session may no longer {action} {subject}",
+    }

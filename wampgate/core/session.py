@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
     from wampgate.core.broker import Subscription
     from wampgate.core.deadlines import Deadline
-    from wampgate.core.dealer import PendingCall, Registration
     from wampgate.core.inbox import Inbox
     from wampgate.core.interfaces import Authenticator, Challenge, Connection, Link, Principal
+    from wampgate.core.pending_calls import PendingCall
     from wampgate.core.realm import Realm
+    from wampgate.core.registrations import Registration
     from wampgate.wire.messages import HelloDetails
 
 
@@ -127,12 +128,24 @@ class Session:
 def offered(methods: Sequence[str] | None, connection: Connection) -> tuple[str, ...]:
     """The authmethods that a HELLO offers.
 
-    A client that names none is anonymous, unless its HTTP request has said who it is.
+    A client that names none is anonymous, unless its HTTP request (its cookie among it) or its certificate has said
+    who it is.
     """
+    certified = connection.secured is not None and connection.secured.certificate is not None
     if methods:
-        return tuple(methods)
+        # Who offers a certificate or a cookie among other ways, and shows none, comes in by one of the others.
+        usable = [
+            method
+            for method in methods
+            if (method != "tls" or certified) and (method != "cookie" or connection.cookie is not None)
+        ]
+        return tuple(usable or methods)
+    if certified and connection.bearer is None and not connection.query:
+        return ("tls", "anonymous")
     if connection.bearer is not None or connection.query:
         return ("ticket", "anonymous")
+    if connection.cookie is not None:
+        return ("cookie", "anonymous")
     # Where a token is expected in the query string, the refusal has to say what is missing there.
     return ("anonymous",) if connection.query is None else ("anonymous", "ticket")
 

@@ -23,8 +23,9 @@ Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 NonNegative = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Match = Literal["exact", "prefix", "wildcard"]
 Invoke = Literal["single", "roundrobin", "random", "first", "last"]
-EncAlgo = Literal["null", "cryptobox", "mqtt", "xbr"]
-EncSerializer = Literal["null", "json", "msgpack", "cbor", "ubjson", "opaque", "flatbuffers"]
+CancelMode = Literal["skip", "kill", "killnowait"]
+EncAlgo = Annotated[str, Meta(pattern=r"^(null|cryptobox|mqtt|xbr|x_.+)$")]
+EncSerializer = Annotated[str, Meta(pattern=r"^(null|json|msgpack|cbor|ubjson|opaque|flatbuffers|x_.+)$")]
 
 ABSENT: Final = Raw()
 """What ``args`` and ``kwargs`` hold when the message ended before them."""
@@ -60,7 +61,7 @@ class PayloadAttributes(Attributes):
     @property
     def opaque(self) -> bool:
         """Whether the payload is one sealed element instead of args and kwargs."""
-        return self.enc_algo is not None or self.ppt_scheme is not None
+        return self.enc_algo is not None or bool(self.ppt_scheme)
 
 
 class Message(Struct, array_like=True, gc=False):
@@ -206,6 +207,10 @@ class PublishOptions(PayloadAttributes):
     transaction_hash: str | None = None
 
 
+PLAIN_PUBLISH: Final = PublishOptions()
+"""The options of a publication that asks for nothing special: to compare with is quicker than to look at each."""
+
+
 class Publish(Message, tag=16):
     """``[PUBLISH, Request|id, Options|dict, Topic|uri, Arguments|list, ArgumentsKw|dict]``."""
 
@@ -328,11 +333,21 @@ class Event(Message, tag=36):
 
 
 class CallOptions(PayloadAttributes):
-    """CALL.Options."""
+    """CALL.Options ("Progressive Call Results", "Progressive Call Invocations", "Call Timeouts").
+
+    Attributes:
+        progress: whether more of the same call follows.
+        timeout: milliseconds until the call ends by itself; 0 and None for never.
+    """
 
     disclose_me: bool = False
     receive_progress: bool = False
+    progress: bool = False
     timeout: NonNegative | None = None
+
+
+PLAIN_CALL: Final = CallOptions()
+"""The options of a call that asks for nothing special, as most do: to compare with is quicker than to look at each."""
 
 
 class Call(Message, tag=48):
@@ -351,8 +366,29 @@ class Call(Message, tag=48):
         return False
 
 
+class CancelOptions(Attributes):
+    """CANCEL.Options ("Call Canceling")."""
+
+    mode: CancelMode | None = None
+    forward_for: list[Forwarder] | None = None
+
+
+class Cancel(Message, tag=49):
+    """``[CANCEL, CALL.Request|id, Options|dict]``."""
+
+    code = 49
+    request: Id
+    options: CancelOptions
+
+    def is_plain(self) -> bool:
+        """See :meth:`Message.is_plain`."""
+        return False
+
+
 class ResultDetails(PayloadAttributes):
     """RESULT.Details."""
+
+    progress: bool = False
 
 
 NO_RESULT_DETAILS: Final = ResultDetails()
@@ -374,11 +410,21 @@ class Result(Message, tag=50):
 
 
 class RegisterOptions(Attributes):
-    """REGISTER.Options ("Caller Identification", "Shared Registration", "Pattern-based Registration")."""
+    """REGISTER.Options ("Caller Identification", "Shared Registration", "Pattern-based Registration").
+
+    Attributes:
+        forward_timeout: whether the callee watches over timeouts itself ("Call Timeouts").
+        concurrency: how many invocations the callee takes at a time; None for any number. Autobahn's.
+        force_reregister: whether callees of the same authid are to give way. Autobahn's.
+    """
 
     match: Match = "exact"
     invoke: Invoke = "single"
     disclose_caller: bool = False
+    forward_timeout: bool = False
+    concurrency: Annotated[int, Meta(ge=1, le=MAX_ID)] | None = None
+    force_reregister: bool = False
+    forward_for: list[Forwarder] | None = None
 
 
 class Register(Message, tag=64):
@@ -417,6 +463,25 @@ class Unregistered(Message, tag=67):
     request: Id
 
 
+class RegistrationRevocationDetails(Attributes):
+    """UNREGISTERED.Details of a registration that the router ends ("Registration Revocation")."""
+
+    registration: Id
+    reason: str
+
+
+class RegistrationRevoked(Message, tag=67):
+    """``[UNREGISTERED, 0, Details|dict]``: sent by the router, never received."""
+
+    code = 67
+    request: int
+    details: RegistrationRevocationDetails
+
+    def is_plain(self) -> bool:
+        """See :meth:`Message.is_plain`."""
+        return False
+
+
 class InvocationDetails(PayloadAttributes):
     """INVOCATION.Details. The router alone writes it: identities in it can be trusted."""
 
@@ -424,6 +489,9 @@ class InvocationDetails(PayloadAttributes):
     caller_authid: str | None = None
     caller_authrole: str | None = None
     procedure: str | None = None
+    receive_progress: bool = False
+    progress: bool = False
+    timeout: NonNegative | None = None
 
 
 NO_INVOCATION_DETAILS: Final = InvocationDetails()
@@ -445,10 +513,33 @@ class Invocation(Message, tag=68):
         return self.details is NO_INVOCATION_DETAILS
 
 
+class InterruptOptions(Attributes):
+    """INTERRUPT.Options ("Call Canceling")."""
+
+    mode: Literal["kill", "killnowait"] | None = None
+    reason: str | None = None
+
+
+class Interrupt(Message, tag=69):
+    """``[INTERRUPT, INVOCATION.Request|id, Options|dict]``."""
+
+    code = 69
+    request: Id
+    options: InterruptOptions
+
+    def is_plain(self) -> bool:
+        """See :meth:`Message.is_plain`."""
+        return False
+
+
 class YieldOptions(PayloadAttributes):
     """YIELD.Options."""
 
     progress: bool = False
+
+
+PLAIN_YIELD: Final = YieldOptions()
+"""The options of a result that is whole and not sealed."""
 
 
 class Yield(Message, tag=70):
@@ -482,12 +573,14 @@ AnyMessage = (
     | Unsubscribed
     | Event
     | Call
+    | Cancel
     | Result
     | Register
     | Registered
     | Unregister
     | Unregistered
     | Invocation
+    | Interrupt
     | Yield
 )
 PayloadMessage = Abort | Error | Publish | Event | Call | Result | Invocation | Yield

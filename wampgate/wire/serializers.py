@@ -320,12 +320,19 @@ def _payload_of(serializer: Serializer, parts: Parts, values: Sequence[Any]) -> 
     return Payload(values[0], values[1] if len(values) > 1 else None, serializer, parts)
 
 
+def _is_opaque(attributes: Any) -> bool:
+    """Whether options or details say that the payload is sealed; those of ABORT and ERROR are plain dictionaries."""
+    if isinstance(attributes, dict):
+        return "enc_algo" in attributes or "ppt_scheme" in attributes
+    return getattr(attributes, "opaque", False)
+
+
 def _check_args(message: PayloadMessage, args: Any, kwargs: Any = ABSENT) -> None:
     """Args are a list and kwargs a dictionary with string keys, unless the payload is opaque."""
-    attributes = message.options if hasattr(message, "options") else message.details
+    attributes: Any = message.options if hasattr(message, "options") else message.details
     if kwargs is not ABSENT and not (isinstance(kwargs, dict) and all(type(key) is str for key in kwargs)):
         raise InvalidMessage("ArgumentsKw is not a dictionary with string keys")
-    if not isinstance(args, list) and not (isinstance(args, str | bytes) and getattr(attributes, "opaque", False)):
+    if not isinstance(args, list) and not (isinstance(args, str | bytes) and _is_opaque(attributes)):
         raise InvalidMessage("Arguments is not a list")
 
 

@@ -99,14 +99,6 @@ def test_a_procedure_has_one_callee(routed: Routed) -> None:
     assert registered(other) != registration
 
 
-@pytest.mark.parametrize(
-    "options", [{"match": "prefix"}, {"match": "wildcard"}, {"invoke": "roundrobin"}, {"invoke": "first"}]
-)
-def test_what_is_not_announced_is_not_taken(routed: Routed, options: dict[str, Any]) -> None:
-    heard = routed.peer().join().ask(64, options, "com.example.x")
-    assert error(heard, 64, 1) == "wamp.error.option_not_allowed"
-
-
 @pytest.mark.parametrize("procedure", ["wamp.session.count", "wampgate.publish", "wampgate.x"])
 @pytest.mark.parametrize("match", ["exact", "prefix", "wildcard"])
 def test_nobody_from_outside_registers_as_the_router(routed: Routed, procedure: str, match: str) -> None:
@@ -208,7 +200,7 @@ def test_an_error_of_the_wrong_type_is_a_violation(routed: Routed, request_type:
 def test_a_progressive_result_that_no_one_asked_for_is_a_violation(routed: Routed) -> None:
     callee, caller = routed.peer().join(), routed.peer().join()
     registered(callee)
-    caller.ask(48, {"receive_progress": True}, ADD)
+    caller.ask(48, {}, ADD)
     callee.heard()
     assert callee.say(70, 1, {"progress": True}, [1])[0][2] == "wamp.error.protocol_violation"
     assert len(caller.heard()) == 1

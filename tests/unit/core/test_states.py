@@ -70,7 +70,8 @@ TAKEN: Final[dict[State, set[str]]] = {
     State.AUTHENTICATING: {"ABORT"},
     State.CHALLENGING: {"AUTHENTICATE", "ABORT"},
     State.ESTABLISHED: {
-        *("PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "CALL", "REGISTER", "UNREGISTER", "GOODBYE", "ABORT"),
+        *("PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "CALL", "CANCEL", "REGISTER", "UNREGISTER"),
+        *("GOODBYE", "ABORT"),
     },
     # What was sent before our GOODBYE arrived has no effect any more.
     State.CLOSING: {name for name in SAMPLES if "," not in name and " " not in name},

@@ -1,4 +1,4 @@
-"""One sample of every message of the Basic Profile, and the independent encoders and decoders to try them with."""
+"""Samples of every message, and the independent encoders and decoders to try them with."""
 
 from __future__ import annotations
 
@@ -107,6 +107,10 @@ SAMPLES: Final[dict[str, Wamp]] = {
     ],
     "CALL": [48, 1, {}, "com.example.add"],
     "CALL with all": [48, 1, {"disclose_me": True, "timeout": 5000}, "com.example.add", [2, 3], {"round": True}],
+    "CANCEL": [49, 1, {}],
+    "CANCEL in a way": [49, 1, {"mode": "kill"}],
+    "INTERRUPT": [69, 1, {}],
+    "INTERRUPT for a reason": [69, 1, {"mode": "killnowait", "reason": "wamp.error.timeout"}],
     "RESULT": [50, 1, {}],
     "RESULT with all": [50, 1, {}, [5], {"exact": True}],
     "REGISTER": [64, 1, {}, "com.example.add"],
