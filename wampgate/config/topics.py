@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from wampgate.config.histories import MEMORY, Age, EventCount, Histories, HistoryBytes, HistoryStoreName
 from wampgate.config.section import Check, Section, Unique
+from wampgate.config.values import Count
 from wampgate.core.slow_readers import SlowReaders
 from wampgate.core.uri import is_pattern
 from wampgate.wire.messages import Match
@@ -46,6 +47,7 @@ class TopicOptions(Section, frozen=True, kw_only=True):
         latest_by: for ``latest``, the keyword argument whose value is the key; null if
             the topic itself is.
         history: what is kept of each topic; null for nothing.
+        retain: whether a publication may ask to be kept for those who subscribe later.
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
@@ -68,6 +70,29 @@ class TopicOptions(Section, frozen=True, kw_only=True):
     slow_readers: SlowReaders = "cut_off"
     latest_by: Argument | None = None
     history: History | None = None
+    retain: bool = True
+
+
+class Retention(Section, frozen=True, kw_only=True):
+    """What the retained events of a realm may take, in memory; beyond a bound the oldest are forgotten.
+
+    Attributes:
+        events: so many in all.
+        bytes: so many bytes in all; an event counts its payload, its topic and 500 more.
+        events_per_publisher: so many of one authid, or of one address where nobody has a name.
+        bytes_per_publisher: so many bytes of one authid, likewise.
+        age_seconds: no longer than this; null for as long as the bounds let it.
+        events_per_subscribe: so many, the newest, for one SUBSCRIBE with a pattern.
+        bytes_per_subscribe: so many bytes of them, but at least one event.
+    """
+
+    events: Count = 10_000
+    bytes: HistoryBytes = 2**26
+    events_per_publisher: Count = 1_000
+    bytes_per_publisher: HistoryBytes = 2**23
+    age_seconds: Age | None = None
+    events_per_subscribe: Count = 100
+    bytes_per_subscribe: HistoryBytes = 2**18
 
 
 Options: TypeAlias = Annotated[

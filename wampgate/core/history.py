@@ -23,20 +23,14 @@ from typing import TYPE_CHECKING, Any, Final
 from wampgate.core.history_ring import Ring
 from wampgate.core.history_window import Window
 from wampgate.core.matching import PatternMap, covers
-from wampgate.core.stored_events import (
-    Disclosed,
-    StoredEvent,
-    audience_of,
-    encoded,
-    names_sessions,
-    stored_event,
-)
+from wampgate.core.stored_events import names_sessions, stored_event, stored_publication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from wampgate.core.interfaces import EventsAfter, HistoryStore
     from wampgate.core.session import Session
+    from wampgate.core.stored_events import StoredEvent
     from wampgate.core.topics import HistoryOptions, Topics
     from wampgate.wire.messages import Match, PublishOptions
     from wampgate.wire.payload import Payload
@@ -148,10 +142,7 @@ class History:
         """
         if names_sessions(options):
             return
-        serializer, parts = encoded(payload)
-        at = round(self._now(), 3)
-        disclosed = None if publisher is None else _disclosed(publisher)
-        self._keep(StoredEvent(topic, publication, serializer, parts, at, disclosed, audience_of(options)), kept)
+        self._keep(stored_publication(publisher, topic, publication, options, payload, at=self._now()), kept)
 
     def remember(
         self,
@@ -343,7 +334,3 @@ class History:
         return sorted(
             {kept.history.store for kept in self._topics.concerning(topic, match) if kept.history is not None}
         )
-
-
-def _disclosed(publisher: Session) -> Disclosed:
-    return Disclosed(publisher.id, publisher.principal.authid, publisher.principal.authrole)

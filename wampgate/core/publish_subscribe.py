@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from wampgate.core.buckets import PUBLISHES, SUBSCRIBES
-from wampgate.core.errors import RequestRefused, uri
+from wampgate.core.decisions import Decision
+from wampgate.core.errors import RequestRefused
+from wampgate.core.features import PUBLISHER_PASSTHRU
+from wampgate.core.passthru import check_announced
 from wampgate.core.requests import INVALID
 from wampgate.core.uri import is_pattern, is_uri
-from wampgate.wire.messages import Published, Subscribed, Unsubscribed
+from wampgate.wire.messages import Publish, Published, Unsubscribed
 from wampgate.wire.payload import NO_PAYLOAD, Payload
 
 if TYPE_CHECKING:
     from wampgate.core.broker import Broker
-    from wampgate.core.decisions import Decision
     from wampgate.core.interfaces import Deliver
     from wampgate.core.requests import Requests
     from wampgate.core.session import Session
-    from wampgate.wire.messages import Publish, Subscribe, Unsubscribe
+    from wampgate.core.topics import Topics
+    from wampgate.wire.messages import Subscribe, Unsubscribe
 
 
 class PublishSubscribe:
     """The broker's side of a realm ("Publish and Subscribe")."""
 
-    def __init__(self, requests: Requests, broker: Broker, deliver: Deliver) -> None:
+    def __init__(self, requests: Requests, broker: Broker, topics: Topics, deliver: Deliver) -> None:
         self._requests = requests
+        self._authorize = requests.authorize
         self._broker = broker
+        self._topics = topics
         self._deliver = deliver
 
     def publish(self, session: Session, message: Publish, payload: Payload) -> None:
-        """PUBLISH: an event for all who have subscribed to what the topic matches."""
+        """PUBLISH: an event for all who have subscribed to what the topic matches.
+
+        Raises:
+            ProtocolViolation: the payload is sealed, and this session has not announced that it sends such.
+        """
         requests = self._requests
         requests.begin(session, message)
+        options = message.options
+        if options.ppt_scheme is not None or options.enc_algo is not None:
+            check_announced(session, PUBLISHER_PASSTHRU)
         if requests.buckets is not None and (excess := requests.count(session, PUBLISHES)) is not None:
             self._refuse_publish(session, message, excess)
         elif not is_uri(message.topic):
             self._refuse_publish(session, message, INVALID)
         else:
-            requests.decide(
-                session,
-                message,
-                "publish",
-                message.topic,
-                "exact",
-                act=lambda decision: self._published(session, message, payload, decision),
-            )
+            # As Requests.decide has it, but without making what only those need that wait.
+            answer = self._authorize(session, "publish", message.topic, "exact")
+            if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Publish)):
+                self._published(session, message, payload, answer)
+            else:
+                ask = partial(self._authorize, session, "publish", message.topic, "exact")
+                requests.wait(session, message, answer, ask, partial(self._published, session, message, payload))
 
     def _published(self, session: Session, message: Publish, payload: Payload, decision: Decision) -> None:
         if not decision.allowed:
@@ -52,9 +64,6 @@ class PublishSubscribe:
             self._refuse_publish(session, message, refusal)
             return
         options = message.options
-        if options.opaque:
-            self._refuse_publish(session, message, _OPAQUE)
-            return
         try:
             publication = self._broker.publish(session, message.topic, options, payload, decision.disclose)
         except RequestRefused as refusal:
@@ -90,8 +99,10 @@ class PublishSubscribe:
         elif session.subscriptions is not None and len(session.subscriptions) >= requests.limits.subscriptions:
             requests.refuse(session, message, requests.limit("subscriptions", requests.limits.subscriptions))
         else:
-            subscription = self._broker.subscribe(session, message.topic, match)
-            self._deliver(Subscribed(message.request, subscription.id), NO_PAYLOAD, (session,))
+            subscription = self._broker.subscribe(session, message.topic, match, request=message.request)
+            if message.options.get_retained:
+                since = self._topics.visible_since(message.topic, match, decision)
+                self._broker.deliver_retained(session, subscription, since)
 
     def unsubscribe(self, session: Session, message: Unsubscribe, _: Payload) -> None:
         """UNSUBSCRIBE: never waits."""
@@ -107,6 +118,3 @@ class PublishSubscribe:
         # A publication that isn't acknowledged fails in silence ("Publish ERROR").
         if message.options.acknowledge:
             self._requests.refuse(session, message, refusal)
-
-
-_OPAQUE: Final = RequestRefused(uri.FEATURE_NOT_SUPPORTED, "this router does not announce payload passthru mode")

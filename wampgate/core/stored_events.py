@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wampgate.core.passthru import seal_of
 from wampgate.core.recipients import narrowing
 from wampgate.wire.messages import PublishOptions
 from wampgate.wire.payload import Payload
 from wampgate.wire.serializers import MSGPACK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from wampgate.core.session import Session
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 OVERHEAD: Final = 500
 """Bytes that an event costs beside its payload and its topic: objects, and its place in two tables."""
+
+_OVERHEAD_OF_A_TEXT: Final = 150
+"""Bytes that a name in a list, or an attribute of a sealed payload, costs beside its characters."""
+
+_LISTS: Final = ("eligible_authid", "eligible_authrole", "exclude_authid", "exclude_authrole")
 
 
 class Disclosed(NamedTuple):
@@ -48,6 +54,8 @@ class StoredEvent:
         publisher: None unless disclosed.
         audience: whom the publisher's authid and authrole lists let see it; None for everyone.
         sequence: its place among all events of the realm; 0 before it is kept.
+        seal: how a sealed payload is packed ("Payload Passthru Mode"); None for one that is not sealed.
+        size: what it counts against the bounds, in bytes: about what it takes in memory.
     """
 
     topic: str
@@ -58,11 +66,17 @@ class StoredEvent:
     publisher: Disclosed | None = None
     audience: PublishOptions | None = None
     sequence: int = 0
+    seal: Mapping[str, Any] | None = None
+    size: int = field(init=False)
+    _test: Callable[[Session], bool] | None = field(init=False, default=None, repr=False)
 
-    @property
-    def size(self) -> int:
-        """What it counts against the bounds, in bytes: about what it takes in memory."""
-        return sum(map(len, self.parts)) + len(self.topic) + OVERHEAD
+    def __post_init__(self) -> None:
+        """Whatever a publisher chose counts, or a long list of names would be kept for nothing."""
+        self.size = sum(map(len, self.parts)) + len(self.topic) + OVERHEAD
+        if self.audience is not None:
+            self.size += sum(_size_of(getattr(self.audience, name) or ()) for name in _LISTS)
+        if self.seal is not None:
+            self.size += _size_of(self.seal.values())
 
     @property
     def timestamp(self) -> str:
@@ -77,8 +91,36 @@ class StoredEvent:
         """Whether the publisher's lists let a session see it."""
         if self.audience is None:
             return True
-        test = narrowing(self.audience)
-        return test is None or test(session)
+        # Made once: the lists may be long, and a reader asks for many events.
+        if self._test is None:
+            self._test = narrowing(self.audience) or _is_for_all
+        return self._test(session)
+
+
+def stored_publication(
+    publisher: Session | None, topic: str, publication: int, options: PublishOptions, payload: Payload, *, at: float
+) -> StoredEvent:
+    """A publication, as it is to be kept.
+
+    Args:
+        publisher: None unless disclosed.
+        topic: where it was published.
+        publication: its id.
+        options: PUBLISH.Options.
+        payload: what was published.
+        at: when, in seconds since 1970.
+    """
+    serializer = payload.origin or MSGPACK
+    return StoredEvent(
+        topic,
+        publication,
+        serializer,
+        payload.parts(serializer),
+        round(at, 3),
+        None if publisher is None else _disclosed(publisher),
+        audience_of(options),
+        seal=seal_of(options),
+    )
 
 
 def stored_event(
@@ -98,12 +140,6 @@ def stored_event(
         at: when, in seconds since 1970.
     """
     return StoredEvent(topic, publication, MSGPACK, Payload(args, kwargs).parts(MSGPACK), round(at, 3))
-
-
-def encoded(payload: Payload) -> tuple[Serializer, Parts]:
-    """A payload's bytes, as they came if they came from outside."""
-    serializer = payload.origin or MSGPACK
-    return serializer, payload.parts(serializer)
 
 
 def names_sessions(options: PublishOptions) -> bool:
@@ -126,3 +162,15 @@ def audience_of(options: PublishOptions) -> PublishOptions | None:
         exclude_authid=options.exclude_authid,
         exclude_authrole=options.exclude_authrole,
     )
+
+
+def _disclosed(publisher: Session) -> Disclosed:
+    return Disclosed(publisher.id, publisher.principal.authid, publisher.principal.authrole)
+
+
+def _size_of(texts: Iterable[Any]) -> int:
+    return sum(len(text) + _OVERHEAD_OF_A_TEXT for text in texts)
+
+
+def _is_for_all(_session: Session) -> bool:
+    return True

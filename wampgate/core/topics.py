@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from wampgate.core.matching import covers, overlaps
@@ -10,6 +11,7 @@ from wampgate.core.matching import covers, overlaps
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from wampgate.core.decisions import Decision
     from wampgate.core.slow_readers import SlowReaders
     from wampgate.wire.messages import Match
 
@@ -46,6 +48,7 @@ class TopicOptions:
         latest_by: for ``latest``, the keyword argument whose value tells events
             of a topic apart; None if all events of a topic are of one kind.
         history: what is kept of each topic; None for nothing.
+        retain: whether a publication may ask to be kept for those who subscribe later.
     """
 
     uri: str
@@ -53,6 +56,7 @@ class TopicOptions:
     slow_readers: SlowReaders = "cut_off"
     latest_by: str | None = None
     history: HistoryOptions | None = None
+    retain: bool = True
 
 
 class Topics:
@@ -106,6 +110,12 @@ class Topics:
             options.history is not None and options.history.since_membership
             for options in self.concerning(topic, match)
         )
+
+    def visible_since(self, topic: str, match: Match, decision: Decision) -> float:
+        """What is older than this is hidden from who may subscribe by a decision; seconds since 1970."""
+        if decision.since is None or not self.since_membership(topic, match):
+            return -inf
+        return decision.since
 
     def _decide(self, topic: str) -> TopicOptions | None:
         matching = [options for options in self._options if covers(options.uri, options.match, topic, "exact")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from wampgate.core.passthru import seal_of
 from wampgate.core.stored_events import Disclosed, StoredEvent
 from wampgate.wire.messages import PublishOptions
 from wampgate.wire.serializers import SERIALIZERS
@@ -19,6 +20,7 @@ _LISTS: Final = ("eligible_authid", "eligible_authrole", "exclude_authid", "excl
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_publisher: Final = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 _decode_lists: Final = msgspec.msgpack.Decoder(dict[str, list[str]]).decode
+_decode_seal: Final = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
 class Unreadable(Exception):
@@ -41,6 +43,8 @@ def fields_of(event: StoredEvent, previous: int) -> list[bytes]:
     if event.audience is not None:
         lists = {name: value for name in _LISTS if (value := getattr(event.audience, name)) is not None}
         fields += (b"lists", _encode(lists))
+    if event.seal is not None:
+        fields += (b"seal", _encode(event.seal))
     return fields
 
 
@@ -61,6 +65,7 @@ def event_of(entry_id: bytes, fields: Sequence[bytes]) -> tuple[StoredEvent, int
             _publisher_of(values),
             _audience_of(values),
             sequence_of(entry_id),
+            _seal_of(values),
         )
         # What can't be decoded would fail in the hands of whoever asks for it.
         event.payload()
@@ -85,3 +90,10 @@ def _audience_of(values: Mapping[bytes, bytes]) -> PublishOptions | None:
     if not set(lists) <= set(_LISTS):
         raise KeyError("lists")
     return PublishOptions(**lists)
+
+
+def _seal_of(values: Mapping[bytes, bytes]) -> dict[str, str] | None:
+    if b"seal" not in values:
+        return None
+    # By the types of an event's details, of which it becomes a part.
+    return seal_of(msgspec.convert(_decode_seal(values[b"seal"]), PublishOptions))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wampgate.core.errors import RequestRefused, uri
 from wampgate.core.procedures import when_decided
 from wampgate.core.uri import is_uri
-from wampgate.procedures.reading import MAX_LIMIT, Sight, check_right, page_of, shown_publisher
+from wampgate.procedures.reading import MAX_LIMIT, Sight, check_right, page_of, shown_args, shown_details
 from wampgate.wire.messages import MAX_ID
 
 if TYPE_CHECKING:
@@ -103,10 +103,8 @@ class GetEvents:
                 raise
             # Ids can be guessed: who may not subscribe does not learn what there is.
             raise _NONE from None
-        hides = decision.since is not None and self._realm.topics.since_membership(
-            subscription.topic, subscription.match
-        )
-        sight = Sight(asked.caller, decision.since if hides and decision.since is not None else -inf)
+        since = self._realm.topics.visible_since(subscription.topic, subscription.match, decision)
+        sight = Sight(asked.caller, since)
         window = self._history.window(subscription.topic, subscription.match)
         first, last = _bounds(window, filters)
         events = window.backwards() if filters.reverse else window.after(first - 1)
@@ -148,10 +146,10 @@ def _shown(event: StoredEvent, subscription: Subscription) -> dict[str, Any]:
         "timestamp": event.timestamp,
         "subscription": subscription.id,
         "publication": event.publication,
-        "details": {**topic, **shown_publisher(event)},
+        "details": {**topic, **shown_details(event)},
     }
     if payload.args:
-        shown["args"] = list(payload.args)
+        shown["args"] = shown_args(payload.args)
     if payload.kwargs:
         shown["kwargs"] = dict(payload.kwargs)
     return shown

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from wampgate.core.errors import RequestRefused, uri
 from wampgate.core.procedures import when_decided
 from wampgate.core.uri import is_pattern
-from wampgate.procedures.reading import MAX_LIMIT, Page, Sight, check_right, page_of, shown_publisher
+from wampgate.procedures.reading import MAX_LIMIT, Page, Sight, check_right, page_of, shown_args, shown_details
 from wampgate.wire.messages import MAX_ID
 from wampgate.wire.payload import Payload
 
@@ -92,9 +92,8 @@ class Recover:
         when_decided(answer, decided)
 
     def _sight(self, asked: Asked, question: Question, decision: Decision) -> Sight:
-        if decision.since is None or not self._realm.topics.since_membership(question.topic, question.match):
-            return Sight(asked.caller)
-        return Sight(asked.caller, decision.since)
+        since = self._realm.topics.visible_since(question.topic, question.match, decision)
+        return Sight(asked.caller, since)
 
     def _answer(self, asked: Asked, question: Question, sight: Sight) -> None:
         window = self._history.window(question.topic, question.match)
@@ -176,10 +175,10 @@ def _shown(event: StoredEvent) -> dict[str, Any]:
     return {
         "publication": event.publication,
         "topic": event.topic,
-        "args": list(payload.args),
+        "args": shown_args(payload.args),
         "kwargs": dict(payload.kwargs),
         "timestamp": event.timestamp,
-        **shown_publisher(event),
+        **shown_details(event),
     }
 
 

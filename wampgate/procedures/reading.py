@@ -107,7 +107,8 @@ def page_of(
 
 
 def _size(event: StoredEvent) -> int:
-    return sum(map(len, event.parts)) + len(event.topic) + _WIRE
+    seal = 0 if event.seal is None else sum(map(len, event.seal.values()))
+    return sum(map(len, event.parts)) + len(event.topic) + seal + _WIRE
 
 
 def check_right(asker: Session, decision: Decision, topic: str, match: Match) -> None:
@@ -120,8 +121,17 @@ def check_right(asker: Session, decision: Decision, topic: str, match: Match) ->
         raise asker.realm.requests.refusal(asker, "subscribe", topic, match, decision)
 
 
-def shown_publisher(event: StoredEvent) -> dict[str, Any]:
-    """What an event says of its publisher ("Publisher Identification"): nothing unless it was disclosed."""
+def shown_details(event: StoredEvent) -> dict[str, Any]:
+    """What an event says of its publisher, if disclosed, and of a sealed payload ("Payload Passthru Mode")."""
+    return {**(event.seal or {}), **_publisher(event)}
+
+
+def shown_args(args: Any) -> Any:
+    """An event's positional arguments, or the one value that Autobahn sends instead of them where it is sealed."""
+    return list(args) if isinstance(args, list | tuple) else args
+
+
+def _publisher(event: StoredEvent) -> dict[str, Any]:
     if event.publisher is None:
         return {}
     return {

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wampgate.core import stored_events
 from wampgate.core.history import History, HistoryBounds
 from wampgate.core.matching import covers
+from wampgate.core.recipients import narrowing
 from wampgate.core.stored_events import OVERHEAD
 from wampgate.core.topics import HistoryOptions, TopicOptions, Topics
 from wampgate.wire.messages import PublishOptions
@@ -256,6 +259,41 @@ def test_lists_that_hold_for_sessions_to_come_are_kept() -> None:
     publish(history, "a", 1, exclude_authid=["joe"], eligible_authrole=["member"], exclude=[], acknowledge=True)
     (event,) = history.window("a", "exact").backwards()
     assert event.audience == PublishOptions(exclude_authid=["joe"], eligible_authrole=["member"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"exclude_authid": ["x" * 100_000]},
+        {"eligible_authrole": ["x"] * 1_000},
+        {"ppt_scheme": "x_own", "ppt_keyid": "x" * 100_000},
+        {"enc_algo": "cryptobox", "enc_key": "x" * 100_000},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_whatever_a_publisher_chooses_counts(options: dict[str, Any]) -> None:
+    """Else a history would keep a thousand lists of a megabyte and call it 500 bytes each."""
+    history = history_of(kept(bytes=250_000))
+    for publication in range(10):
+        publish(history, "a", publication, **options)
+    assert 100_000 < history.bytes <= 250_000
+    assert len(list(history.window("a", "exact").backwards())) <= 2
+
+
+def test_a_long_list_is_gone_through_once_for_all_who_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[PublishOptions] = []
+
+    def counted(options: PublishOptions) -> Any:
+        asked.append(options)
+        return narrowing(options)
+
+    monkeypatch.setattr(stored_events, "narrowing", counted)
+    history = history_of(kept())
+    publish(history, "a", 1, exclude_authid=["joe"])
+    (event,) = history.window("a", "exact").backwards()
+    readers = [SimpleNamespace(principal=SimpleNamespace(authid=name)) for name in ("joe", "ann", "joe", "sue")]
+    assert [event.is_for(reader) for reader in readers] == [False, True, False, True]  # type: ignore[arg-type]  # a name is all that is looked at
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("serializer", [JSON, MSGPACK, CBOR], ids=lambda serializer: serializer.name)

@@ -203,13 +203,6 @@ def test_lists_widen_nothing(routed: Routed) -> None:
     assert peer.heard() == publisher.heard() == []
 
 
-def test_a_sealed_payload_is_refused(routed: Routed) -> None:
-    peer = routed.peer().join()
-    heard = peer.ask(16, {"acknowledge": True, "ppt_scheme": "wamp"}, TOPIC, "sealed")
-    assert error(heard, 16, 1) == "wamp.error.feature_not_supported"
-    assert error(peer.ask(48, {"enc_algo": "cryptobox"}, TOPIC, "sealed"), 48, 2) == "wamp.error.feature_not_supported"
-
-
 # --- realms ---
 
 
