@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -81,7 +82,8 @@ class Refresh:
     async def _go_on(self, asked: Asked, principal: Principal) -> None:
         """Give the session its new token and today's rights."""
         caller = asked.caller
-        before, caller.principal = caller.principal, principal
+        # Who joined by a cookie goes on under the login that it stands for, and ends with that.
+        before, caller.principal = caller.principal, replace(principal, login=caller.principal.login)
         self._router.expire(caller, inf if principal.expires is None else principal.expires)
         if self._standing is not None:
             await self._standing.check([caller])
