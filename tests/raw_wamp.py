@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
 HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE, ERROR = 1, 2, 3, 4, 5, 6, 8
 PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE, UNSUBSCRIBED, EVENT = 16, 17, 32, 33, 34, 35, 36
-CALL, RESULT, REGISTER, REGISTERED, UNREGISTER, UNREGISTERED, INVOCATION, YIELD = 48, 50, 64, 65, 66, 67, 68, 70
+CALL, CANCEL, RESULT, REGISTER, REGISTERED, UNREGISTER, UNREGISTERED, INVOCATION, INTERRUPT, YIELD = (
+    48,
+    49,
+    50,
+    64,
+    65,
+    66,
+    67,
+    68,
+    69,
+    70,
+)
 
 SERIALIZERS: Final = ("json", "msgpack", "cbor")
 ROLES: Final[dict[str, dict[str, Any]]] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
@@ -62,51 +73,50 @@ def decode(serializer: str, data: bytes) -> Message:
     return list(msgpack.unpackb(data) if serializer == "msgpack" else cbor2.loads(data))
 
 
-class Peer(RawConnection):
-    """A WAMP client on a WebSocket that is open already.
+class Wamp:
+    """What a WAMP client says and hears, whatever carries it: ``send`` and ``_next`` are the transport's.
 
-    Args:
-        port: on 127.0.0.1.
+    Attributes:
         serializer: ``json``, ``msgpack`` or ``cbor``.
-        headers: see :func:`upgrade_request`.
-        path: where the WebSocket is opened, with its query string.
-        connection: see :class:`RawConnection`.
+        has_codes: whether the transport closes with a code.
+        session: the session id; 0 before WELCOME.
+        welcome: WELCOME's details.
     """
 
-    def __init__(
-        self,
-        port: int,
-        serializer: str = "json",
-        *,
-        headers: Iterable[tuple[str, str]] = (),
-        path: str = "/ws",
-        **connection: Any,
-    ) -> None:
-        super().__init__(port, **connection)
-        self.serializer = serializer
-        self.opcode = TEXT if serializer == "json" else BINARY
+    serializer: str
+    has_codes = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.session = 0
         self.welcome: dict[str, Any] = {}
         self._last_request = 0
         self._waiting: deque[Message] = deque()
-        try:
-            response = self.upgrade(f"wamp.2.{serializer}", headers=headers, path=path)
-        except BaseException:
-            self.close()
-            raise
-        assert response.headers["sec-websocket-protocol"] == f"wamp.2.{serializer}"
+
+    def send_data(self, data: bytes) -> None:
+        """Send one serialized message."""
+        raise AssertionError("a transport does this")
+
+    def receive_data(self) -> bytes:
+        """The next serialized message."""
+        raise AssertionError("a transport does this")
+
+    def close(self) -> None:
+        """Close the connection, if it is still open."""
+        raise AssertionError("a transport does this")
+
+    def closed(self) -> tuple[int | None, str]:
+        """How the router closed the connection: the code, None where there are none, and the reason."""
+        raise AssertionError("a transport does this")
 
     # --- messages ---
 
     def encoded(self, message: Any) -> bytes:
         return encode(self.serializer, message)
 
-    def framed(self, message: Any, **how: Any) -> bytes:
-        return frame(self.opcode, self.encoded(message), **how)
-
     def send(self, *elements: Any) -> None:
         """Send one message: its elements, type code first."""
-        self.send_bytes(self.framed(list(elements)))
+        self.send_data(self.encoded(list(elements)))
 
     def receive(self) -> Message:
         """The next message.
@@ -238,10 +248,68 @@ class Peer(RawConnection):
         assert isinstance(message[1], dict)
         return message[2], self.closed()[0]
 
+    def violated(self) -> bool:
+        """Whether the router ends the session because the protocol was broken, as the transport has it."""
+        return self.aborted() == ("wamp.error.protocol_violation", 1002 if self.has_codes else None)
+
+    def ended_with(self, code: int) -> bool:
+        """Whether the router closes the connection, with this code where the transport has such."""
+        return self.closed()[0] == (code if self.has_codes else None)
+
     def _next(self) -> Message:
+        return decode(self.serializer, self.receive_data())
+
+
+class Peer(Wamp, RawConnection):
+    """A WAMP client on a WebSocket that is open already.
+
+    Args:
+        port: on 127.0.0.1.
+        serializer: ``json``, ``msgpack`` or ``cbor``.
+        headers: see :func:`upgrade_request`.
+        path: where the WebSocket is opened, with its query string.
+        connection: see :class:`RawConnection`.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        serializer: str = "json",
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        path: str = "/ws",
+        **connection: Any,
+    ) -> None:
+        super().__init__(port, **connection)
+        self.serializer = serializer
+        self.opcode = TEXT if serializer == "json" else BINARY
+        try:
+            response = self.upgrade(f"wamp.2.{serializer}", headers=headers, path=path)
+        except BaseException:
+            self.close()
+            raise
+        assert response.headers["sec-websocket-protocol"] == f"wamp.2.{serializer}"
+
+    def framed(self, message: Any, **how: Any) -> bytes:
+        return frame(self.opcode, self.encoded(message), **how)
+
+    def send_data(self, data: bytes) -> None:
+        """See :class:`Wamp`."""
+        self.send_bytes(frame(self.opcode, data))
+
+    def receive_data(self) -> bytes:
+        """See :class:`Wamp`."""
         opcode, data = self.receive_message()
         assert opcode == self.opcode, "the router must use the serializer's kind of message"
-        return decode(self.serializer, data)
+        return data
+
+    def close(self) -> None:
+        """See :class:`Wamp`."""
+        RawConnection.close(self)
+
+    def closed(self) -> tuple[int | None, str]:
+        """See :class:`Wamp`."""
+        return RawConnection.closed(self)
 
 
 def random_name(beginning: str = "com.example") -> str:

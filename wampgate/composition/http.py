@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wampgate.http.backend import openapi, web
@@ -11,12 +12,15 @@ from wampgate.http.backend.entrance import Entrance
 from wampgate.http.backend.exchange import Backend
 from wampgate.http.backend.idempotency import IdempotencyKeys
 from wampgate.http.backend.visit import Visits
+from wampgate.http.channel import NoBodies
+from wampgate.http.login.exchange import LoginDesk
+from wampgate.http.login.web import SessionRoute, ShortBodies
 from wampgate.http.site import FILES, make_site
-from wampgate.transports.credentials import bearer_of
+from wampgate.transports.credentials import RepeatedParameter, bearer_of, cookie_of
 from wampgate.transports.port import Listener, Serves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from twisted.web.server import Site
 
@@ -25,7 +29,10 @@ if TYPE_CHECKING:
     from wampgate.core.deadlines import Deadlines
     from wampgate.core.guesses import Guesses
     from wampgate.core.interfaces import Record
+    from wampgate.core.logins import Logins
     from wampgate.core.router import Router
+    from wampgate.http.channel import Bodies
+    from wampgate.http.resources import Node
     from wampgate.transports.port import Port
 
 
@@ -38,24 +45,31 @@ class Sites:
         bounds: how much their requests may bring.
         body_bytes: of one request's body.
         reactor: whose clock counts deadlines.
+        session: makes the route by which pages log in by cookie; None where no realm takes cookies.
     """
 
     backend: Backend
     bounds: Bounds
     body_bytes: int
     reactor: Any
+    session: Callable[[], SessionRoute] | None = None
 
     def listener(self, port: Port, listen: model.Listen) -> Port | Listener:
         """What listens at an endpoint."""
-        if not listen.proxy_protocol and set(listen.serves) == {"wamp", "page"}:
+        usual = set(listen.serves) == {"wamp", "page"} and self.session is None
+        if usual and not listen.proxy_protocol:
             return port
-        websocket = port.serves.websocket if "wamp" in listen.serves else None
-        return Listener(port, Serves(websocket, self._site(listen)), proxied=listen.proxy_protocol)
+        wamp = "wamp" in listen.serves
+        serves = Serves(
+            port.serves.websocket if wamp else None, self._site(listen), port.serves.rawsocket if wamp else None
+        )
+        return Listener(port, serves, proxied=listen.proxy_protocol)
 
     def _site(self, listen: model.Listen) -> Site:
         wamp, page = "wamp" in listen.serves, "page" in listen.serves
+        more = {b"session": self.session()} if self.session is not None and (wamp or page) else {}
         if "backend" not in listen.serves:
-            return make_site(wamp=wamp, page=page, reactor=self.reactor)
+            return make_site(wamp=wamp, page=page, more=more, bodies=_bodies(more, NoBodies()), reactor=self.reactor)
         elsewhere = {b"/health/live"}
         if wamp:
             elsewhere.add(b"/ws")
@@ -64,9 +78,9 @@ class Sites:
         return make_site(
             wamp=wamp,
             page=page,
-            more=web.nodes(self.backend, openapi.document(self.bounds), bearer_of),
+            more={**web.nodes(self.backend, openapi.document(self.bounds), bearer_of), **more},
             absent=web.NO_ROUTE,
-            bodies=web.Intake(self.body_bytes, elsewhere, self.backend.counters),
+            bodies=_bodies(more, web.Intake(self.body_bytes, elsewhere, self.backend.counters)),
             reactor=self.reactor,
         )
 
@@ -80,6 +94,8 @@ def sites_of(
     deadlines: Deadlines,
     record: Record,
     run: Callable[[Coroutine[Any, Any, None]], None],
+    logins: Mapping[str, Logins],
+    accepts_origin: Callable[[str, str], bool],
 ) -> Sites:
     """What listeners may serve; nothing listens yet.
 
@@ -91,13 +107,32 @@ def sites_of(
         deadlines: the one heap of deadlines.
         record: takes the operator's lines.
         run: starts a coroutine.
+        logins: what makes session cookies, by the names of the realms that take them.
+        accepts_origin: whether a page of an origin may speak to a host.
     """
     bounds = Bounds(limits.message_bytes, limits.batch_publications)
+    entrance = Entrance(router.realms, guesses=guesses, record=record, run=run)
     backend = Backend(
-        Entrance(router.realms, guesses=guesses, record=record, run=run),
+        entrance,
         Visits(router, record, deadlines.now),
         Decoder(bounds),
         IdempotencyKeys(limits.idempotency_keys, deadlines.now),
         deadlines,
     )
-    return Sites(backend, bounds, limits.http_body_bytes, reactor)
+    session = None
+    if logins:
+        desk = LoginDesk(logins, entrance, guesses=guesses, run=run, now=deadlines.now)
+        session = partial(
+            SessionRoute,
+            desk,
+            accepts_origin=accepts_origin,
+            bearer_of=bearer_of,
+            cookie_of=cookie_of,
+            repeated=RepeatedParameter,
+        )
+    return Sites(backend, bounds, limits.http_body_bytes, reactor, session)
+
+
+def _bodies(more: Mapping[bytes, Node], others: Bodies) -> Bodies:
+    """What takes the requests' bodies of a site: those of logins too, where it serves them."""
+    return ShortBodies(others) if more else others

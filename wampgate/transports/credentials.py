@@ -1,17 +1,24 @@
-"""What an HTTP request shows of who sends it: a token in ``Authorization``, or one in the query string."""
+"""What an HTTP request shows of who sends it: a token in ``Authorization`` or in the query string, or a cookie."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wampgate.core.interfaces import Query, Ticket
+from wampgate.core.logins import COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_MAX_COOKIE: Final = 128
+"""Characters of a session cookie's value; ours are shorter."""
+
 
 class RepeatedParameter(Exception):
-    """A parameter of the query string appears more than once, so that it says two things. Its text is its name."""
+    """A parameter of the query string, or our cookie, appears more than once, so that it says two things.
+
+    Its text is its name.
+    """
 
 
 def bearer_of(headers: Mapping[str, str]) -> Ticket | None:
@@ -36,6 +43,28 @@ def query_of(parameters: Mapping[str, Sequence[str]]) -> Query:
     """
     token, organization = (_only(parameters, name) for name in ("token", "organizationId"))
     return Query(Ticket(token) if token else None, organization or None)
+
+
+def cookie_of(headers: Mapping[str, str]) -> Ticket | None:
+    """The session cookie (RFC 6265, section 4.2); None without one, and without an ``Origin``.
+
+    A cookie comes along whoever makes a browser send a request. Where it counts, that has
+    to be known: so a request that does not tell its page's origin has none. Whether that
+    origin may come in is decided before.
+
+    Args:
+        headers: by names in lower case.
+
+    Raises:
+        RepeatedParameter: it appears more than once.
+    """
+    if not headers.get("origin"):
+        return None
+    pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
+    values = [value for name, _, value in pairs if name == COOKIE]
+    if len(values) > 1:
+        raise RepeatedParameter(COOKIE)
+    return Ticket(values[0]) if values and 0 < len(values[0]) <= _MAX_COOKIE else None
 
 
 def without_quotations(reason: str) -> str:

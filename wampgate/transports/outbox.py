@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from wampgate.core.gaps import Missed
 from wampgate.transports.waiting import Part, Waiting
+from wampgate.wire.frames import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from wampgate.core.session import Session
     from wampgate.transports.turn import Encoding, Turn
 
-_DIRECT: Final = frozenset({tcp.Server, unix.Server})
+DIRECT: Final = frozenset({tcp.Server, unix.Server})
 """Transports whose socket may be written to past them: exactly these types, never by looking for attributes.
 
 A TLS transport proxies its socket's methods; what was written there would leave unencrypted.
@@ -111,7 +112,7 @@ class Outbox:
         self._deadline: Deadline | None = None
         self._progress: object = None
         self.gone = False
-        direct = type(transport) in _DIRECT
+        direct = type(transport) in DIRECT
         self._send: Callable[[bytes], int] | None = transport.socket.send if direct else None
         # A pull producer is asked for more whenever nothing is left to write, which is
         # all that the direct path has to know. Other transports say themselves when
@@ -332,4 +333,4 @@ class Outbox:
 def _is_strict(part: Part) -> bool:
     """Whether a reader that takes nothing must not keep this waiting; control frames may wait (RFC 6455, 5.5)."""
     _, frame, perishable = part
-    return perishable is None and not (frame and frame[0] & 0x08)
+    return perishable is None and not (frame and frame[0] in CONTROL)

@@ -5,7 +5,7 @@ Nothing here reads from a socket: bytes and header values go in, an address come
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -41,12 +41,14 @@ class Client:
         port: the port; None where no one told it.
         secure: whether the way to the outermost believed proxy is encrypted; None where no one told.
         network: what limits count by; see :func:`network_of`. Empty as long as it is not counted.
+        relayed: whether a proxy stands between, so that what TLS tells is told of the proxy.
     """
 
     host: str
     port: int | None = None
     secure: bool | None = None
     network: str = ""
+    relayed: bool = field(default=False, compare=False)
 
     @property
     def peer(self) -> str:
@@ -100,7 +102,7 @@ class TrustedProxies:
             client = found
             if not self.trusts(client.host):
                 break
-        return Client(client.host, client.port, _is_secure(forwarded_proto, peer.secure))
+        return Client(client.host, client.port, _is_secure(forwarded_proto, peer.secure), relayed=True)
 
 
 def plain_host(host: str) -> str:

@@ -12,7 +12,7 @@ from wampgate.wire.frames import as_binary, as_text
 from wampgate.wire.messages import Event, Subscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wampgate.core.local import LocalLink
     from wampgate.core.session import Session
@@ -30,13 +30,19 @@ _log = Logger()
 
 
 class Encoding:
-    """A serializer and a framing together; one shared instance for each pair."""
+    """A serializer and a framing together; one shared instance for each pair.
 
-    __slots__ = ("_framing", "serializer")
+    Attributes:
+        serializer: how messages become bytes.
+        plain: the encoding of whose frames this one makes its own; None for most.
+    """
+
+    __slots__ = ("_framing", "plain", "serializer")
 
     def __init__(self, serializer: Serializer, framing: Framing | None = None) -> None:
         """A serializer with a framing; None for that of a WebSocket."""
         self.serializer = serializer
+        self.plain: Encoding | None = None
         self._framing: Framing = framing or (as_binary if serializer.binary else as_text)
 
     def frame(self, message: Message, payload: Payload) -> bytes:
@@ -54,6 +60,14 @@ class Encoding:
                 name=self.serializer.name,
             )
             return b""
+
+    def remade(self, message: Message, frame: bytes) -> bytes:  # noqa: ARG002 - for those that inherit
+        """A message as the bytes that leave, made of its plain frame: what both share is made once."""
+        return frame
+
+
+_Made: TypeAlias = "dict[Encoding, Part]"
+"""What was made of one delivery, by the encoding: for each once."""
 
 
 class Turn:
@@ -112,6 +126,7 @@ class Turn:
             link.receive(message, payload)
 
     def _send(self, message: Message, payload: Payload, recipients: Sequence[Session]) -> None:
+        made: _Made = {}
         frames: dict[Encoding, tuple[bytes, tuple[Part, ...]]] = {}
         last = frame = parts = None
         for session in recipients:
@@ -123,8 +138,8 @@ class Turn:
                 continue
             if encoding is not last:
                 if encoding not in frames:
-                    frame = encoding.frame(message, payload)
-                    frames[encoding] = (frame, (_part(message, frame),))
+                    part = made.get(encoding) or _part(encoding, message, payload, made)
+                    frames[encoding] = (part[1], (part,))
                 frame, parts = frames[encoding]
                 last = encoding
             link.write(frame, parts)
@@ -135,6 +150,7 @@ class Turn:
         if crowd is None:
             self._send_queues(pending)
             return
+        made: list[_Made] = [{} for _ in pending]
         # A burst for one topic's subscribers is joined once for all of them. Those who
         # are sent something of their own as well get theirs in order with it.
         apart = {session for _, _, recipients in pending if recipients is not crowd for session in recipients}
@@ -143,10 +159,11 @@ class Turn:
         own = [
             (message, payload, both if recipients is crowd else recipients) for message, payload, recipients in pending
         ]
-        self._send_queues(own)
-        self._send_crowd([delivery for delivery in pending if delivery[2] is crowd], others)
+        self._send_queues(own, iter(made))
+        theirs = [place for place, delivery in enumerate(pending) if delivery[2] is crowd]
+        self._send_crowd([pending[place] for place in theirs], [made[place] for place in theirs], others)
 
-    def _send_crowd(self, deliveries: list[_Delivery], crowd: Sequence[Session]) -> None:
+    def _send_crowd(self, deliveries: list[_Delivery], made: list[_Made], crowd: Sequence[Session]) -> None:
         """Send the same deliveries to each of many peers."""
         joined: dict[Encoding, tuple[bytes, list[Part]]] = {}
         last = data = parts = None
@@ -158,17 +175,20 @@ class Turn:
                 continue
             if encoding is not last:
                 if encoding not in joined:
-                    framed = [_part(message, encoding.frame(message, payload)) for message, payload, _ in deliveries]
+                    framed = [
+                        parts_made.get(encoding) or _part(encoding, message, payload, parts_made)
+                        for (message, payload, _), parts_made in zip(deliveries, made, strict=True)
+                    ]
                     joined[encoding] = (b"".join([frame for _, frame, _ in framed]), framed)
                 data, parts = joined[encoding]
                 last = encoding
             link.write(data, parts)
 
-    def _send_queues(self, pending: list[_Delivery]) -> None:
-        """Send each peer what there is for it."""
+    def _send_queues(self, pending: list[_Delivery], made: Iterator[_Made] | None = None) -> None:
+        """Send each peer what there is for it; what is made of each delivery is left in ``made``."""
         queues: dict[Any, list[Part]] = {}
         for message, payload, recipients in pending:
-            parts: dict[Encoding, Part] = {}
+            parts: _Made = {} if made is None else next(made)
             for session in recipients:
                 link: Any = session.link
                 encoding = link.encoding
@@ -177,7 +197,7 @@ class Turn:
                     if encoding is None:
                         self._local.append((link, message, payload))
                         continue
-                    part = parts[encoding] = _part(message, encoding.frame(message, payload))
+                    part = _part(encoding, message, payload, parts)
                 queue = queues.get(link)
                 if queue is None:
                     queues[link] = [part]
@@ -187,16 +207,26 @@ class Turn:
             link.write(queue[0][1] if len(queue) == 1 else b"".join([frame for _, frame, _ in queue]), queue)
 
 
-def _part(message: Message, frame: bytes) -> Part:
-    """A message's frame with what becomes of it where it waits; most are events that may not be lost."""
-    kind = type(message)
+def _part(encoding: Encoding, message: Message, payload: Payload, made: _Made) -> Part:
+    """A message's frame with what becomes of it where it waits; it is put to the others that were made of it."""
+    plain = encoding.plain
+    if plain is None:
+        frame = encoding.frame(message, payload)
+    else:
+        frame = encoding.remade(message, (made.get(plain) or _part(plain, message, payload, made))[1])
+    kind: Any = type(message)
+    told: Any = message
+    # Most are events that may not be lost.
     if kind is Event:
-        return message.subscription, frame, None  # type: ignore[attr-defined]  # see above
-    if kind is PerishableEvent:
-        return message.subscription, frame, message.perishable  # type: ignore[attr-defined]  # see above
-    if kind is Subscribed:
-        return -message.subscription, frame, None  # type: ignore[attr-defined]  # see above
-    return 0, frame, None
+        part: Part = (told.subscription, frame, None)
+    elif kind is PerishableEvent:
+        part = (told.subscription, frame, told.perishable)
+    elif kind is Subscribed:
+        part = (-told.subscription, frame, None)
+    else:
+        part = (0, frame, None)
+    made[encoding] = part
+    return part
 
 
 def _subscription_of(message: Message) -> int:

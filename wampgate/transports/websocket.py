@@ -1,17 +1,11 @@
-"""WAMP over WebSocket: Autobahn for the handshake and everything unusual, a fast path for plain frames beside it.
-
-The fast path takes complete, unfragmented, uncompressed, masked data frames of
-less than 64 KiB while Autobahn's parser stands at a frame boundary. Every other
-byte goes to Autobahn, which then has it from the beginning of its frame.
-"""
+"""WAMP over WebSocket: Autobahn for the handshake and everything unusual, plain frames past it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
@@ -19,9 +13,12 @@ from twisted.internet.protocol import connectionDone
 from wampgate.core.interfaces import Connection
 from wampgate.core.log_lines import Sparing
 from wampgate.transports.autobahn_log import AutobahnLog
-from wampgate.transports.credentials import RepeatedParameter, bearer_of, query_of, without_quotations
+from wampgate.transports.credentials import RepeatedParameter, bearer_of, cookie_of, query_of, without_quotations
+from wampgate.transports.deflate import UNREAD, CorruptMessage, Deflated, MessageTooLong, agreement, inflate
 from wampgate.transports.outbox import Outbox, OutboxLimits
+from wampgate.transports.plain_frames import OPEN, PlainFrames, is_utf8
 from wampgate.transports.proxy import UNIX, Client
+from wampgate.transports.secured import secured_of
 from wampgate.transports.turn import Encoding, Turn
 from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.frames import BINARY, TEXT
@@ -34,9 +31,7 @@ if TYPE_CHECKING:
     from wampgate.core.interfaces import Query, Ticket
     from wampgate.core.router import Router
     from wampgate.core.session import Session
-
-_OPEN: Final = WebSocketServerProtocol.STATE_OPEN
-_length_of: Final = Struct("!H").unpack_from
+    from wampgate.transports.deflate import Compression, Unread
 
 # Close codes (RFC 6455, section 7.4.1).
 MESSAGE_TOO_BIG: Final = 1009
@@ -57,96 +52,34 @@ _AFTER_HANDSHAKE: Final = (
     "_agent",
     "_bearer",
     "_query",
+    "_cookie",
+    "_window",
 )
 """What Autobahn keeps of the handshake and no one asks for any more: 2 kB a connection."""
 
 
-class WebSocketPeer(WebSocketServerProtocol):
+class WebSocketPeer(PlainFrames):
     """One WebSocket connection and its session."""
 
-    factory: WebSocketListener
     transport: Any  # what Twisted's interface of it leaves out is used here
     session: Session | None = None
     outbox: Outbox | None = None
     client = Client(UNIX)
-    heard = True
-    """Whether anything came since the last ping."""
 
-    _rest = b""
-    _first = TEXT
     _fragments = 0
     _agent = ""
     _bearer: Ticket | None = None
     _query: Query | None = None
+    _cookie: Ticket | None = None
+    # Of what is compressed for it, in bits; 0 for nothing.
+    _window = 0
+    _isMessageCompressed: bool  # noqa: N815 - Autobahn's name
+    _perMessageCompress: Unread | None  # type: ignore[assignment]  # noqa: N815 - Autobahn's name, of no type there
 
-    # --- bytes in ---
+    # --- messages in ---
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        """Take plain frames here and leave the others to Autobahn."""
-        self.heard = True
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
-        while data:
-            if self._at_boundary():
-                data = self._take_frames(data)
-                if not data:
-                    return
-            self._dataReceived(data)
-            # What Autobahn keeps from a frame's beginning may be the fast path's again.
-            if not self._at_boundary(buffered=True):
-                return
-            data, self.data = self.data, b""
-            if len(data) < 2 or not self._is_plain(data, 0):
-                self.data = data
-                return
-
-    def _at_boundary(self, *, buffered: bool = False) -> bool:
-        return (
-            self.state == _OPEN
-            and self.current_frame is None
-            and not self.inside_message
-            and (buffered or not self.data)
-            and self._perMessageCompress is None
-        )
-
-    def _is_plain(self, data: bytes, at: int) -> bool:
-        """Whether a whole, masked data frame of this serializer's kind and of less than 64 KiB begins here."""
-        return data[at] == self._first and 0x80 <= data[at + 1] < 0xFF
-
-    def _take_frames(self, data: bytes) -> bytes:
-        """Take plain frames; keep an incomplete one; return what is Autobahn's."""
-        at = 0
-        size = len(data)
-        first = self._first
-        while size - at >= 2:
-            length = data[at + 1] - 0x80
-            if data[at] != first or length < 0 or length == 127:
-                return data[at:]
-            begin = at + 6
-            if length == 126:
-                if size - at < 4:
-                    break
-                (length,) = _length_of(data, at + 2)
-                if length < 126:
-                    return data[at:]
-                begin = at + 8
-            if length > self.factory.message_bytes:
-                return data[at:]
-            end = begin + length
-            if end > size:
-                break
-            message = _unmask(data[begin:end], data[begin - 4 : begin])
-            if first == TEXT and not message.isascii() and not _is_utf8(message):
-                return data[at:]
-            at = end
-            self._received(message)
-            if self.state != _OPEN:
-                return data[at:]
-        self._rest = data[at:]
-        return b""
-
-    def _received(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
+        """Read a message and hand it to the router."""
         factory = self.factory
         session = self.session
         if session is None or self.outbox is None:
@@ -167,27 +100,44 @@ class WebSocketPeer(WebSocketServerProtocol):
         else:
             self.outbox.write(data)
 
-    def onConnect(self, request: ConnectionRequest) -> str:  # noqa: N802 - Autobahn's name
+    def onConnect(self, request: ConnectionRequest) -> tuple[str, dict[str, str]]:  # noqa: N802 - Autobahn's name
         """Choose the serializer by the client's order of subprotocols, and take what shows who it is.
+
+        Returns:
+            The subprotocol, and what else the answer's header says.
 
         Raises:
             ConnectionDeny: the client speaks none of ours, or its query string says two things.
         """
         self._agent = str(request.headers.get("user-agent", ""))[:100]
         self._bearer = bearer_of(request.headers)
-        if self.factory.query_string:
-            try:
+        try:
+            if self.factory.query_string:
                 self._query = query_of(request.params)
-            except RepeatedParameter as error:
-                raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
-                    400, f"the parameter {error} appears more than once"
-                ) from None
+            if self.factory.cookies:
+                self._cookie = cookie_of(request.headers)
+        except RepeatedParameter as error:
+            raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
+                400, f"{error} appears more than once"
+            ) from None
         for protocol in request.protocols:
             if protocol in SERIALIZER_BY_SUBPROTOCOL:
-                return str(protocol)
+                return str(protocol), self._accept(request.extensions)
         raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
             400, f"speak one of: {', '.join(SERIALIZER_BY_SUBPROTOCOL)}"
         )
+
+    def _accept(self, extensions: Any) -> dict[str, str]:
+        """Agree on compression, where it is on; what the answer's header says of it."""
+        # Autobahn would refuse the connection for an offer that can't be accepted, where RFC 7692 has it declined.
+        self.websocket_extensions: Any = []
+        compression = self.factory.compression
+        agreed = None if compression is None else agreement(extensions, compression)
+        if agreed is None:
+            return {}
+        self._window = agreed.window
+        self._perMessageCompress = UNREAD
+        return {"Sec-WebSocket-Extensions": agreed.header}
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - Autobahn's names
         """Refuse an upgrade; what Autobahn quotes may hold a token, and must not write into the log as it likes."""
@@ -196,7 +146,7 @@ class WebSocketPeer(WebSocketServerProtocol):
     def onOpen(self) -> None:  # noqa: N802 - Autobahn's name
         """The handshake is over: the session begins."""
         factory = self.factory
-        encoding = factory.encoding_by_subprotocol[str(self.websocket_protocol_in_use)]
+        encoding = factory.encodings[str(self.websocket_protocol_in_use), self._window]
         self._first = BINARY if encoding.serializer.binary else TEXT
         self.outbox = Outbox(
             self,
@@ -219,7 +169,9 @@ class WebSocketPeer(WebSocketServerProtocol):
                 agent=self._agent,
                 bearer=self._bearer,
                 query=self._query,
+                cookie=self._cookie,
                 network=client.network,
+                secured=None if client.relayed else secured_of(self.transport),
             ),
         )
         factory.peers.add(self)
@@ -227,8 +179,10 @@ class WebSocketPeer(WebSocketServerProtocol):
             self.__dict__.pop(attribute, None)
 
     def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
-        """Count the fragments anew."""
+        """Count the fragments anew; whether it is text can be said of an inflated message only."""
         self._fragments = 0
+        if self._isMessageCompressed:
+            self.utf8validateIncomingCurrentMessage = False
         super().onMessageBegin(isBinary)
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802 - Autobahn's name
@@ -246,13 +200,32 @@ class WebSocketPeer(WebSocketServerProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
         """A message that Autobahn put together."""
-        if self.session is None or self.outbox is None:
+        if self.session is None or self.outbox is None or self.state != OPEN:
             return
         if isBinary != self.outbox.encoding.serializer.binary:
             kind = "binary" if isBinary else "text"
             self.factory.router.violated(self.session, f"a {kind} message does not fit the negotiated serializer")
             return
-        self._received(payload)
+        if not self._isMessageCompressed:
+            self.take(payload)
+        elif (message := self._inflated(payload, isBinary)) is not None:
+            self.take(message)
+
+    def _inflated(self, data: bytes, is_binary: bool) -> bytes | None:
+        """A message that came compressed; None if it is none, and the connection fails."""
+        limit = self.factory.message_bytes
+        try:
+            message = inflate(data, limit)
+        except MessageTooLong:
+            self._max_message_size_exceeded(limit + 1, limit, f"the message is longer than {limit} bytes when inflated")
+            return None
+        except CorruptMessage as error:
+            self._invalid_payload(f"the message can't be inflated: {error}")
+            return None
+        if not is_binary and not is_utf8(message):
+            self._invalid_payload("the inflated message is no UTF-8")
+            return None
+        return message
 
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 - Autobahn's name
         """End the connection; unless it is aborted, what waits leaves first: the close frame is behind it."""
@@ -319,6 +292,8 @@ class WebSocketListener(WebSocketServerFactory):
         message_bytes: int = 1 << 20,
         fragments_per_message: int = 1024,
         query_string: bool = False,
+        cookies: bool = False,
+        compression: Compression | None = None,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # Autobahn's
             protocols=[serializer.subprotocol for serializer in SERIALIZERS]
@@ -330,11 +305,13 @@ class WebSocketListener(WebSocketServerFactory):
         self.message_bytes = message_bytes
         self.fragments_per_message = fragments_per_message
         self.query_string = query_string
+        self.cookies = cookies
+        self.compression = compression
         self.peers: set[WebSocketPeer] = set()
         self.cut_off = 0
         self.counters: Counter[str] = Counter()
         self.log = AutobahnLog(Sparing(deadlines.now))
-        self.encoding_by_subprotocol = {serializer.subprotocol: Encoding(serializer) for serializer in SERIALIZERS}
+        self.encodings = _encodings_of(compression)
         self.server = ""
         self.setProtocolOptions(  # type: ignore[no-untyped-call]  # Autobahn's
             versions=[13],
@@ -365,26 +342,11 @@ class WebSocketListener(WebSocketServerFactory):
         return peer
 
 
-def _unmask(data: bytes, mask: bytes) -> bytes:
-    """A client's payload without its mask (RFC 6455, section 5.3)."""
-    length = len(data)
-    words = (length + 3) >> 2
-    if words < len(_REPEAT):
-        # Multiplying repeats the mask in half the time that repeating its bytes takes.
-        key = _from_bytes(mask, "little") * _REPEAT[words]
-        return (_from_bytes(data, "little") ^ key).to_bytes(words << 2, "little")[:length]
-    key = _from_bytes((mask * words)[:length], "little")
-    return (_from_bytes(data, "little") ^ key).to_bytes(length, "little")
-
-
-_from_bytes: Final = int.from_bytes
-_REPEAT: Final = [((1 << 32 * words) - 1) // 0xFFFFFFFF for words in range(257)]
-"""What a 32-bit number has to be multiplied by to stand so many times in a row."""
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _encodings_of(compression: Compression | None) -> dict[tuple[str, int], Encoding]:
+    """All encodings, by the subprotocol and the window's bits, 0 for what is not compressed."""
+    encodings = {(serializer.subprotocol, 0): Encoding(serializer) for serializer in SERIALIZERS}
+    if compression is not None:
+        for (subprotocol, _), plain in list(encodings.items()):
+            for window in compression.windows:
+                encodings[subprotocol, window] = Deflated(plain, compression, window)
+    return encodings

@@ -61,6 +61,7 @@ class SlowRealm:
             admission=authorizer,
             authenticators={},
             record=lambda *_, **__: None,
+            deadlines=wired.deadlines,
             topics=Topics(OPTIONS),
         )
         self.wall_clock = WallClock()

@@ -19,7 +19,7 @@ def part(kind: str, number: int, size: int, place: int = 1) -> Part:
     frame = b"%06d" % number + b"x" * size
     if kind == PLAIN:
         return (place, frame, None)
-    subscription = Subscription(place, f"a.{place}", "exact")
+    subscription = Subscription(place, f"a.{place}", "exact", 0.0)
     key = (place, f"a.{place}", b"%d" % (number % 2)) if kind == LATEST else None
     return (place, frame, Perishable(subscription, float(number), key))
 
