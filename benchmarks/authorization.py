@@ -19,6 +19,7 @@ from wampgate.authorization.memberships import Memberships
 from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
 from wampgate.authorization.templates import TopicTemplate
+from wampgate.core.deadlines import Deadlines
 from wampgate.core.decisions import Decision
 from wampgate.core.interfaces import Membership, Principal
 from wampgate.core.local import local_session
@@ -134,6 +135,7 @@ def _realm(authorizer: Authorizer) -> Realm:
         admission=_Unrestricted(),
         authenticators={},
         record=_unrecorded,
+        deadlines=Deadlines(time.monotonic),
     )
 
 

@@ -11,7 +11,7 @@ from raw_wamp import Peer
 from router_process import RouterProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 CLIENTS = ("alice", "bob", "carol")
 
@@ -91,6 +91,12 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Peer]]:
         peer.close()
 
 
+@pytest.fixture(scope="session")
+def tickets() -> Callable[[str], str]:
+    """The tickets of the shared router's principals."""
+    return ticket_of
+
+
 @pytest.fixture
 def join(connect: Callable[..., Peer]) -> Callable[..., Peer]:
     """Opens sessions: of a principal of the shared router, or of whoever has the ticket that is given."""
@@ -102,10 +108,11 @@ def join(connect: Callable[..., Peer]) -> Callable[..., Peer]:
         process: RouterProcess | None = None,
         ticket: str | None = None,
         realm: str = "realm1",
+        hello: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> Peer:
         ticket = ticket or (None if who is None else ticket_of(who))
-        return connect(process, serializer, **more).join(ticket, realm=realm)
+        return connect(process, serializer, **more).join(ticket, realm=realm, **(hello or {}))
 
     return join
 

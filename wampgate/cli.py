@@ -1,4 +1,4 @@
-"""The command ``wampgate``: prepares a new installation's databases and checks a configuration."""
+"""The command ``wampgate``: prepares a new installation's databases, checks a configuration, and makes secrets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wampgate import __version__
+from wampgate import __version__, secret_command
 from wampgate.composition.loops import refuse_loops
+from wampgate.composition.stores import parts_of
 from wampgate.config.errors import ConfigurationError
 from wampgate.config.loading import load
 from wampgate.config.outbox import PostgresOutbox
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from wampgate.config.model import Configuration
     from wampgate.config.stores import SqliteStore
+    from wampgate.stores.preparing import Part
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 if all went well, 1 if not, 2 for a wrong command line.
     """
     options = _parser().parse_args(arguments)
+    if options.command == "secret":
+        return secret_command.run(options)
     try:
         configuration = load(Path(options.config), os.environ)
         refuse_loops(options.config, configuration)
@@ -65,27 +69,29 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--show", action="store_true", help="show the statements and do nothing")
     check = commands.add_parser("check", help="check a configuration, and the databases of its outboxes")
     check.add_argument("--offline", action="store_true", help="connect to nothing")
+    secret = commands.add_parser("secret", help="make what is kept of a password, or a key, for router.json")
+    secret_command.add_arguments(secret)
     for command in (init, check):
         command.add_argument("--config", "-c", default="router.json", help="the configuration (default: router.json)")
     return parser
 
 
 def _init(configuration: Configuration, *, show: bool) -> int:
-    stores = [(realm.name, realm.store) for realm in configuration.realms if realm.store is not None]
+    stores = [(realm, realm.store) for realm in configuration.realms if realm.store is not None]
     outboxes = list(_outboxes(configuration))
     if not stores and not outboxes:
         _say("no realm has a store: there is nothing to prepare")
     for realm, store in stores:
         if show:
-            _show(realm, store)
+            _show(realm.name, store, parts_of(realm))
             continue
         if isinstance(store, PostgresStore):
-            _tell_of_created(realm, prepare_postgres(store.dsn.reveal(), store.preset))
-            _install_triggers(realm, store)
+            _tell_of_created(realm.name, prepare_postgres(store.dsn.reveal(), store.preset, parts_of(realm)))
+            _install_triggers(realm.name, store, parts_of(realm))
         else:
-            _tell_of_created(realm, prepare_sqlite(store.path))
-    for realm, outbox in outboxes:
-        _init_outbox(realm, outbox, show=show)
+            _tell_of_created(realm.name, prepare_sqlite(store.path))
+    for name, outbox in outboxes:
+        _init_outbox(name, outbox, show=show)
     return 0
 
 
@@ -127,7 +133,7 @@ def _tell_of_created(realm: str, made: Sequence[str]) -> None:
     _say(f"realm {realm}: {what}")
 
 
-def _install_triggers(realm: str, store: PostgresStore) -> None:
+def _install_triggers(realm: str, store: PostgresStore, parts: Sequence[Part]) -> None:
     """Let the tables of a preset's server tell of changes; say which tables don't."""
     dsn, preset = store.dsn.reveal(), store.preset
     missing = missing_triggers(dsn, preset) if preset is not None else []
@@ -142,7 +148,7 @@ def _install_triggers(realm: str, store: PostgresStore) -> None:
                 f"realm {realm}: the role of the dsn lacks the right, so nothing was done:"
                 " let the tables' owner run the statements above"
             )
-    silent = tables_that_do_not_tell(dsn, preset)
+    silent = tables_that_do_not_tell(dsn, preset, parts)
     if silent:
         _say(
             f"realm {realm}: {' and '.join(silent)} will not tell of all changes, as existing tables get no triggers:"
@@ -151,9 +157,9 @@ def _install_triggers(realm: str, store: PostgresStore) -> None:
         )
 
 
-def _show(realm: str, store: PostgresStore | SqliteStore) -> None:
+def _show(realm: str, store: PostgresStore | SqliteStore, parts: Sequence[Part]) -> None:
     _say(f"-- realm {realm}")
-    shown = statements("postgres", store.preset) if isinstance(store, PostgresStore) else statements("sqlite")
+    shown = statements("postgres", store.preset, parts) if isinstance(store, PostgresStore) else statements("sqlite")
     for statement in shown:
         _say(f"-- {statement.explanation}\n{statement.sql};\n")
     if isinstance(store, PostgresStore):

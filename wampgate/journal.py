@@ -31,6 +31,10 @@ _LINES: Final = {
         LogLevel.info,
         "session {session} of {authid!r} lost its subscription to {uri!r} (match={match}): {because}",
     ),
+    "testament_refused": (
+        LogLevel.info,
+        "a testament of session {session} of {authid!r} ({authrole}) on {uri!r} is not published: {because}",
+    ),
     "exceeded": (
         LogLevel.warn,
         "session {session} of {authid!r} from {peer} sends more than limits.{limit} ({count} refused so far)",

@@ -8,12 +8,11 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from OpenSSL.crypto import Error as PemError
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -23,6 +22,9 @@ from wampgate.authentication.deny_list import DenialWatch
 from wampgate.authorization.standing import Standing
 from wampgate.collector import TEND_SECONDS, Collector
 from wampgate.composition.authentication import takes_query_string
+from wampgate.composition.compression import compression_of
+from wampgate.composition.dynamic import bind_dynamic, deciding_procedures
+from wampgate.composition.endpoints import endpoint_of
 from wampgate.composition.http import sites_of
 from wampgate.composition.limits import buckets_of
 from wampgate.composition.procedures import offer_procedures
@@ -31,17 +33,21 @@ from wampgate.core.deadlines import Deadlines
 from wampgate.core.errors import SHUTDOWN, WampgateError
 from wampgate.core.guesses import Guesses
 from wampgate.core.router import Router
+from wampgate.core.sifting import Sifter
 from wampgate.http.site import make_site
 from wampgate.journal import Journal
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
-from wampgate.transports.port import ConnectionLimits, Port
+from wampgate.transports.places import ConnectionLimits
+from wampgate.transports.port import Port
 from wampgate.transports.proxy import TrustedProxies
+from wampgate.transports.rawsocket import RawSocketListener
+from wampgate.transports.timer import DeadlineTimer
 from wampgate.transports.turn import Turn
 from wampgate.transports.websocket import WebSocketListener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from wampgate.authentication.deny_list import DenyList
     from wampgate.bridge.redis_bridge import RedisBridge
@@ -55,9 +61,6 @@ if TYPE_CHECKING:
     from wampgate.stores.outbox import Outbox
 
 _log = Logger(namespace="wampgate")
-
-_TICK_SECONDS: Final = 0.25
-"""How late a deadline may be met."""
 
 _DEAF_SWEEP_SECONDS: Final = 10.0
 """How often rights are read anew, at the least, while the store does not tell of changes."""
@@ -113,7 +116,9 @@ class Wampgate(Service):
         self._histories: list[RedisHistory] = []
         self._loops: list[LoopingCall] = []
         self._collector: Collector | None = None
+        self._timer: DeadlineTimer | None = None
         self._websocket: WebSocketListener | None = None
+        self._rawsocket: RawSocketListener | None = None
         self._backend: Backend | None = None
         self.ports: list[Any] = []
         self.router: Router
@@ -160,9 +165,11 @@ class Wampgate(Service):
                 buckets=buckets,
                 record=self._journal,
                 run=_run,
+                deciding=deciding_procedures(self._configuration.realms, realm.name),
             )
             for realm in self._configuration.realms
         ]
+        bind_dynamic(parts, deadlines, guesses)
         self._stores = [part.store for part in parts if part.store is not None]
         self._bridges = [bridge for part in parts for bridge in part.bridges]
         realms = [part.realm for part in parts]
@@ -189,11 +196,23 @@ class Wampgate(Service):
             message_bytes=limits.message_bytes,
             fragments_per_message=limits.fragments_per_message,
             query_string=any(takes_query_string(realm) for realm in self._configuration.realms),
+            cookies=any(part.cookies is not None for part in parts),
+            compression=compression_of(self._configuration.compression),
         )
+        self._rawsocket = rawsocket = RawSocketListener(
+            router=self.router,
+            turn=turn,
+            deadlines=deadlines,
+            outbox_limits=OutboxLimits(limits.outbox_bytes, limits.stalled_seconds),
+            message_bytes=limits.message_bytes,
+            ping_seconds=limits.ping_seconds,
+        )
+        origins = Origins(self._configuration.hosts, self._configuration.origins)
         port = Port(
             websocket=websocket,
             web=make_site(reactor=reactor),
-            origins=Origins(self._configuration.hosts, self._configuration.origins),
+            rawsocket=rawsocket,
+            origins=origins,
             deadlines=deadlines,
             limits=ConnectionLimits(
                 limits.connections,
@@ -207,11 +226,21 @@ class Wampgate(Service):
             proxies=TrustedProxies(self._configuration.trusted_proxies),
         )
         sites = sites_of(
-            reactor, limits, self.router, guesses=guesses, deadlines=deadlines, record=self._journal, run=_run
+            reactor,
+            limits,
+            self.router,
+            guesses=guesses,
+            deadlines=deadlines,
+            record=self._journal,
+            run=_run,
+            logins={part.realm.name: part.logins for part in parts if part.logins is not None},
+            accepts_origin=origins.accepts_origin,
         )
         self._backend = sites.backend
-        self._loop(_TICK_SECONDS, deadlines.run_due, reactor)
-        self._ping(websocket, limits.ping_seconds, reactor)
+        self._timer = DeadlineTimer(reactor, deadlines)
+        self._timer.start()
+        for listener in (websocket, rawsocket):
+            self._ping(listener, limits.ping_seconds, reactor)
         for store in self._stores:
             await store.start()
         for part in parts:
@@ -222,7 +251,7 @@ class Wampgate(Service):
         for bridge in self._bridges:
             await bridge.start()
         for listen in self._configuration.listen:
-            endpoint = _endpoint_of(reactor, listen.endpoint)
+            endpoint = endpoint_of(reactor, listen.endpoint, listen.client_certificates)
             self.ports.append(await endpoint.listen(sites.listener(port, listen)))
             _log.info("listening on {endpoint}", endpoint=listen.endpoint)
         self._collector = Collector(lambda: sum(len(realm.sessions) for realm in realms))
@@ -236,8 +265,8 @@ class Wampgate(Service):
         self.ports = []
         if self._backend is not None:
             self._backend.stop()
-        if self._websocket is not None:
-            await self._send_away(self._websocket, reactor)
+        if self._websocket is not None and self._rawsocket is not None:
+            await self._send_away((self._websocket, self._rawsocket), reactor)
         for bridge in self._bridges:
             await bridge.stop()
         for kept in self._histories:
@@ -246,17 +275,21 @@ class Wampgate(Service):
             await store.stop()
         for loop in self._loops:
             loop.stop()
+        if self._timer is not None:
+            self._timer.stop()
         self._loops = []
         if self._collector is not None:
             self._collector.stop()
 
-    async def _send_away(self, websocket: WebSocketListener, reactor: Any) -> None:
-        """Close all connections with the code that makes clients come back, and wait until they are closed."""
-        for peer in list(websocket.peers):
+    async def _send_away(self, listeners: Iterable[WebSocketListener | RawSocketListener], reactor: Any) -> None:
+        """Close all connections in the way from which clients come back, and wait until they are closed."""
+        for realm in self.router.realms.values():
+            realm.clear()
+        for peer in [peer for listener in listeners for peer in listener.peers]:
             if peer.session is not None:
                 self.router.shut(peer.session, SHUTDOWN.code, SHUTDOWN.reason)
         until = time.monotonic() + _FAREWELL_SECONDS
-        while websocket.peers and time.monotonic() < until:
+        while any(listener.peers for listener in listeners) and time.monotonic() < until:
             await deferLater(reactor, _FAREWELL_STEP)
 
     def _failed(self, failure: Any, reactor: Any) -> None:
@@ -274,12 +307,12 @@ class Wampgate(Service):
         loop.start(seconds, now=False).addErrback(lambda failure: _log.failure("a timer has failed", failure))
         self._loops.append(loop)
 
-    def _ping(self, websocket: WebSocketListener, seconds: float, reactor: Any) -> None:
+    def _ping(self, listener: WebSocketListener | RawSocketListener, seconds: float, reactor: Any) -> None:
         share = 0
 
         def ping() -> None:
             nonlocal share
-            websocket.ping_all(share, _PING_SHARES)
+            listener.ping_all(share, _PING_SHARES)
             share = (share + 1) % _PING_SHARES
 
         self._loop(seconds / _PING_SHARES, ping, reactor)
@@ -301,9 +334,12 @@ class Wampgate(Service):
                 now=deadlines.now,
                 run=_run,
                 next_turn=lambda: deferLater(reactor, 0),
+                credentials=parts.store,
+                cookies=None if parts.cookies is None else parts.cookies.store,
             )
             self._sweep(standing, parts.store, parts.configuration.authorization.sweep_seconds, reactor)
-        offer_procedures(parts, self.router, guesses=guesses, standing=standing, run=_run)
+        sifter = Sifter(deadlines.now, partial(reactor.callLater, 0))
+        offer_procedures(parts, self.router, guesses=guesses, standing=standing, sifter=sifter, run=_run)
 
     async def _open_histories(self, parts: RealmParts, reactor: Any) -> None:
         """Read what is kept of a realm's topics, before anything is published there."""
@@ -339,26 +375,6 @@ class Wampgate(Service):
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     Deferred.fromCoroutine(coroutine).addErrback(lambda failure: _log.failure("a coroutine has failed", failure))
-
-
-def _endpoint_of(reactor: Any, text: str) -> Any:
-    """A Twisted endpoint of its description.
-
-    Raises:
-        ValueError: a file that it names can't be used.
-    """
-    try:
-        return serverFromString(reactor, _with_backlog(text))  # type: ignore[no-untyped-call]  # Twisted's
-    except OSError as error:
-        raise ValueError(f"endpoint {text}: {error.filename or 'a file'}: {error.strerror}") from None
-    except PemError:
-        raise ValueError(f"endpoint {text}: its privateKey or certKey holds no key or certificate in PEM") from None
-
-
-def _with_backlog(endpoint: str) -> str:
-    """An endpoint that lets as many connections wait for us as a reconnecting crowd makes; Twisted's default is 50."""
-    kind = endpoint.partition(":")[0]
-    return endpoint if kind not in ("tcp", "ssl", "unix") or "backlog=" in endpoint else f"{endpoint}:backlog=4096"
 
 
 def _stop_on_sigterm(reactor: Any) -> None:

@@ -78,6 +78,13 @@ def test_a_publisher_that_has_not_announced_it_breaks_the_protocol(alice: Wamp, 
     assert bob.events() == []
 
 
+def test_an_empty_scheme_is_none(alice: Wamp, bob: Wamp) -> None:
+    topic = random_name()
+    bob.subscribe(topic)
+    alice.publish(topic, [1], ppt_scheme="")
+    assert bob.event()[3:] == [{}, [1]]
+
+
 def test_a_retained_event_keeps_its_attributes(enter: Callable[..., Wamp], bob: Wamp, serializer: str) -> None:
     topic = random_name()
     enter("alice", FEATURE).publish(topic, [binary(serializer)], retain=True, **SCHEMES[0])

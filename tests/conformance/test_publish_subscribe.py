@@ -11,7 +11,7 @@ from raw_wamp import SERIALIZERS, WampError, random_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raw_wamp import Peer
+    from raw_wamp import Wamp
 
 PAYLOADS: list[list[Any]] = [
     [],
@@ -26,7 +26,7 @@ PAYLOADS: list[list[Any]] = [
 # --- "Subscribing and Unsubscribing" ---
 
 
-def test_subscribe_and_unsubscribe(alice: Peer, bob: Peer) -> None:
+def test_subscribe_and_unsubscribe(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     subscription = alice.subscribe(topic)
     assert 1 <= subscription <= 2**53
@@ -37,7 +37,7 @@ def test_subscribe_and_unsubscribe(alice: Peer, bob: Peer) -> None:
     assert alice.events() == []
 
 
-def test_a_second_subscription_is_the_first_one(alice: Peer, bob: Peer) -> None:
+def test_a_second_subscription_is_the_first_one(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     subscription = alice.subscribe(topic)
     assert alice.subscribe(topic) == subscription
@@ -45,12 +45,12 @@ def test_a_second_subscription_is_the_first_one(alice: Peer, bob: Peer) -> None:
     assert len(alice.events()) == 1
 
 
-def test_subscribers_of_a_topic_share_its_subscription(alice: Peer, bob: Peer) -> None:
+def test_subscribers_of_a_topic_share_its_subscription(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     assert alice.subscribe(topic) == bob.subscribe(topic)
 
 
-def test_unsubscribing_what_one_does_not_hold(alice: Peer, bob: Peer) -> None:
+def test_unsubscribing_what_one_does_not_hold(alice: Wamp, bob: Wamp) -> None:
     subscription = bob.subscribe(random_name())
     for unknown in (2**53, subscription):
         with pytest.raises(WampError) as error:
@@ -59,7 +59,7 @@ def test_unsubscribing_what_one_does_not_hold(alice: Peer, bob: Peer) -> None:
         assert error.value.message[1] == 34
 
 
-def test_unsubscribing_twice(alice: Peer) -> None:
+def test_unsubscribing_twice(alice: Wamp) -> None:
     subscription = alice.subscribe(random_name())
     alice.unsubscribe(subscription)
     with pytest.raises(WampError) as error:
@@ -67,7 +67,7 @@ def test_unsubscribing_twice(alice: Peer) -> None:
     assert error.value.uri == "wamp.error.no_such_subscription"
 
 
-def test_what_is_not_allowed(alice: Peer) -> None:
+def test_what_is_not_allowed(alice: Wamp) -> None:
     for topic in ("com.elsewhere", "organization.7", "com.example"):
         with pytest.raises(WampError) as error:
             alice.subscribe(topic)
@@ -83,7 +83,7 @@ def test_what_is_not_allowed(alice: Peer) -> None:
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: repr(payload)[:40])
 @pytest.mark.parametrize("receiver", SERIALIZERS)
 def test_payloads_arrive_as_they_were_sent(
-    alice: Peer, join: Callable[..., Peer], receiver: str, payload: list[Any]
+    alice: Wamp, join: Callable[..., Wamp], receiver: str, payload: list[Any]
 ) -> None:
     topic = random_name()
     bob = join("bob", receiver)
@@ -92,7 +92,7 @@ def test_payloads_arrive_as_they_were_sent(
     assert bob.event() == [36, subscription, publication, {}, *payload]
 
 
-def test_empty_arguments_need_not_arrive(alice: Peer, join: Callable[..., Peer]) -> None:
+def test_empty_arguments_need_not_arrive(alice: Wamp, join: Callable[..., Wamp]) -> None:
     topic = random_name()
     for receiver in SERIALIZERS:
         bob = join("bob", receiver)
@@ -105,7 +105,7 @@ def test_empty_arguments_need_not_arrive(alice: Peer, join: Callable[..., Peer])
 
 
 @pytest.mark.parametrize("receiver", ["msgpack", "cbor"])
-def test_binary_payloads(alice: Peer, join: Callable[..., Peer], receiver: str) -> None:
+def test_binary_payloads(alice: Wamp, join: Callable[..., Wamp], receiver: str) -> None:
     """ "Binary conversion of JSON Strings": what is binary for one is a string with NUL and Base64 for the other."""
     topic = random_name()
     bob, carol = join("bob", receiver), join("carol", "json")
@@ -118,7 +118,7 @@ def test_binary_payloads(alice: Peer, join: Callable[..., Peer], receiver: str) 
     assert carol.event()[4] == [text]
 
 
-def test_publishing_without_acknowledge_is_silent(alice: Peer, bob: Peer) -> None:
+def test_publishing_without_acknowledge_is_silent(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     bob.subscribe(topic)
     alice.send(16, alice.next_request(), {}, topic, ["quiet"])
@@ -128,7 +128,7 @@ def test_publishing_without_acknowledge_is_silent(alice: Peer, bob: Peer) -> Non
     assert [event[4] for event in bob.events()] == [["quiet"], ["quiet"], ["told"]]
 
 
-def test_publications_have_ids_of_their_own(alice: Peer, bob: Peer, carol: Peer) -> None:
+def test_publications_have_ids_of_their_own(alice: Wamp, bob: Wamp, carol: Wamp) -> None:
     topic = random_name()
     bob.subscribe(topic)
     carol.subscribe(topic)
@@ -137,7 +137,7 @@ def test_publications_have_ids_of_their_own(alice: Peer, bob: Peer, carol: Peer)
     assert [event[2] for event in bob.events()] == published == [event[2] for event in carol.events()]
 
 
-def test_events_keep_their_order(alice: Peer, bob: Peer, carol: Peer) -> None:
+def test_events_keep_their_order(alice: Wamp, bob: Wamp, carol: Wamp) -> None:
     topic, other = random_name(), random_name()
     for peer in (bob, carol):
         peer.subscribe(topic)
@@ -149,7 +149,7 @@ def test_events_keep_their_order(alice: Peer, bob: Peer, carol: Peer) -> None:
         assert [event[4][0] for event in peer.events()] == list(range(201))
 
 
-def test_an_event_comes_once_per_subscription(alice: Peer, bob: Peer) -> None:
+def test_an_event_comes_once_per_subscription(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     head = topic.rpartition(".")[0]
     ids = {
@@ -167,7 +167,7 @@ def test_an_event_comes_once_per_subscription(alice: Peer, bob: Peer) -> None:
 # --- "Publisher Exclusion" ---
 
 
-def test_the_publisher_is_excluded_unless_it_asks(alice: Peer, bob: Peer) -> None:
+def test_the_publisher_is_excluded_unless_it_asks(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     subscription = alice.subscribe(topic)
     bob.subscribe(topic)
@@ -181,7 +181,7 @@ def test_the_publisher_is_excluded_unless_it_asks(alice: Peer, bob: Peer) -> Non
 # --- "Publisher Identification" ---
 
 
-def test_the_publisher_is_disclosed_if_it_asks(alice: Peer, bob: Peer) -> None:
+def test_the_publisher_is_disclosed_if_it_asks(alice: Wamp, bob: Wamp) -> None:
     topic = random_name()
     bob.subscribe(topic)
     alice.publish(topic)
@@ -191,7 +191,7 @@ def test_the_publisher_is_disclosed_if_it_asks(alice: Peer, bob: Peer) -> None:
     assert named[3] == {"publisher": alice.session, "publisher_authid": "alice", "publisher_authrole": "client"}
 
 
-def test_the_router_may_forbid_disclosure_or_demand_it(alice: Peer, bob: Peer) -> None:
+def test_the_router_may_forbid_disclosure_or_demand_it(alice: Wamp, bob: Wamp) -> None:
     secret, open_ = random_name("com.example.secret"), random_name("com.example.open")
     bob.subscribe(secret)
     bob.subscribe(open_)
@@ -225,7 +225,7 @@ def test_the_router_may_forbid_disclosure_or_demand_it(alice: Peer, bob: Peer) -
     ids=str,
 )
 def test_black_and_white_lists(
-    alice: Peer, listeners: dict[str, Peer], options: dict[str, list[str]], receivers: str
+    alice: Wamp, listeners: dict[str, Wamp], options: dict[str, list[str]], receivers: str
 ) -> None:
     topic = random_name()
     for peer in listeners.values():
@@ -237,7 +237,7 @@ def test_black_and_white_lists(
 
 
 @pytest.fixture
-def listeners(bob: Peer, carol: Peer, join: Callable[..., Peer]) -> dict[str, Peer]:
+def listeners(bob: Wamp, carol: Wamp, join: Callable[..., Wamp]) -> dict[str, Wamp]:
     return {"bob": bob, "carol": carol, "guest": join(None)}
 
 
@@ -256,7 +256,7 @@ def listeners(bob: Peer, carol: Peer, join: Callable[..., Peer]) -> dict[str, Pe
         (("T.a", "exact"), ["T.a"], ["T", "T.a.b", "T.ab"]),
     ],
 )
-def test_patterns(alice: Peer, bob: Peer, pattern: tuple[str, str], matched: list[str], unmatched: list[str]) -> None:
+def test_patterns(alice: Wamp, bob: Wamp, pattern: tuple[str, str], matched: list[str], unmatched: list[str]) -> None:
     root = random_name()
     text, match = pattern
     subscription = bob.subscribe(text.replace("T", root, 1), match=match)
@@ -269,12 +269,12 @@ def test_patterns(alice: Peer, bob: Peer, pattern: tuple[str, str], matched: lis
     assert [event[3] for event in events] == details
 
 
-def test_the_same_text_with_another_match_is_another_subscription(alice: Peer) -> None:
+def test_the_same_text_with_another_match_is_another_subscription(alice: Wamp) -> None:
     topic = random_name()
     assert len({alice.subscribe(topic, match=match) for match in ("exact", "prefix", "wildcard")}) == 3
 
 
-def test_a_pattern_is_as_restricted_as_what_it_matches(alice: Peer) -> None:
+def test_a_pattern_is_as_restricted_as_what_it_matches(alice: Wamp) -> None:
     for pattern, match in (("com.", "prefix"), ("com.example", "prefix"), ("", "prefix"), ("com..x", "wildcard")):
         with pytest.raises(WampError) as error:
             alice.subscribe(pattern, match=match)

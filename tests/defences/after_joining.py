@@ -12,10 +12,12 @@ STANDING: Final = "authorization/standing.py"
 ORGANIZATION: Final = "authorization/organization.py"
 WEBSOCKET: Final = "transports/websocket.py"
 OUTBOX: Final = "transports/outbox.py"
+DEFLATE: Final = "transports/deflate.py"
 
 PATTERNS: Final = "patterns that reach further than rights"
 ANOTHERS: Final = "one user's answer given to another"
 PUBLISHING: Final = "publishing to organizations, registering `wamp.*` and `wampgate.*`, by pattern too"
+LENGTHS: Final = "secrets guessed from the lengths of compressed messages (CRIME, BREACH)"
 ADAPTER: Final = "a weak caller through a strong adapter"
 FORGED: Final = "forged publisher, caller, authid, authrole, forward_for"
 ROOMS: Final = "forged rooms and channels on Redis"
@@ -97,6 +99,33 @@ MUTATIONS: Final = (
         "mine = [template for template in self._templates if action in template.actions]",
         "mine = list(self._templates)",
         "test_demo.py::test_members_publish_nowhere",
+    ),
+    without(
+        LENGTHS,
+        "compressing each message by itself",
+        DEFLATE,
+        "        compressor = zlib.compressobj(self._compression.level, zlib.DEFLATED, -self.window)\n",
+        "        compressor = vars(zlib).setdefault(\n"
+        '            f"kept_{self.window}", zlib.compressobj(self._compression.level, zlib.DEFLATED, -self.window)\n'
+        "        )\n",
+        "test_deflate.py::test_no_message_is_compressed_with_the_help_of_another",
+    ),
+    without(
+        LENGTHS,
+        "leaving a login's messages as they are",
+        DEFLATE,
+        " or type(message) in _OF_A_LOGIN:\n",
+        ":\n",
+        "test_deflate.py::test_what_belongs_to_a_login_is_never_compressed",
+        "test_compression.py::test_what_belongs_to_a_login_is_not_compressed",
+    ),
+    without(
+        "clients that each ask for a window of their own, so that each message is compressed for each",
+        "the three windows",
+        DEFLATE,
+        "_SMALLER_WINDOWS: Final = (12, 9)\n",
+        "_SMALLER_WINDOWS: Final = (14, 13, 12, 11, 10, 9)\n",
+        "test_deflate.py::test_there_are_few_windows_however_many_clients_ask_for",
     ),
     without(
         ADAPTER,
@@ -300,7 +329,7 @@ MUTATIONS: Final = (
         GOODBYE,
         "ending the session at once",
         ROUTER,
-        "        self._end(session, State.CLOSING)\n",
+        "        self._end(session, State.CLOSING, reason)\n",
         "",
         "test_rights_end.py::test_a_session_that_does_not_answer_goodbye_gets_nothing_more",
         "test_states.py::test_the_router_says_goodbye_and_is_answered",
@@ -327,7 +356,7 @@ MUTATIONS: Final = (
         CALLEE,
         "telling the callers",
         "core/dealer.py",
-        "                self._deliver(Error(Call.code, pending.request, {}, uri.CANCELED), gone, (pending.caller,))\n",
+        '                self._fail(pending, uri.CANCELED, Payload(["the callee left before it answered"]))\n',
         "",
         "test_calling.py::test_a_callee_that_leaves_ends_its_calls",
         "test_state_machine.py::test_the_router_does_what_the_model_does",
@@ -373,7 +402,7 @@ MUTATIONS: Final = (
         "clear bytes beside TLS",
         "the direct path for plain sockets only",
         OUTBOX,
-        "direct = type(transport) in _DIRECT",
+        "direct = type(transport) in DIRECT",
         'direct = hasattr(transport, "socket") or hasattr(transport, "writeSomeData")',
         "test_tls.py::test_nothing_is_readable_on_the_way",
     ),

@@ -7,13 +7,17 @@ from typing import Final
 from .mutation import without
 
 PORT: Final = "transports/port.py"
+SNIFFER: Final = "transports/sniffer.py"
+PLACES: Final = "transports/places.py"
 WEBSOCKET: Final = "transports/websocket.py"
+DEFLATE: Final = "transports/deflate.py"
 ROUTER: Final = "core/router.py"
 GUESSES: Final = "core/guesses.py"
 
 SLOW: Final = "slow or endless header, silence after the upgrade, after half a message, after CHALLENGE"
 MANY: Final = "many connections"
 PROXIES: Final = "all clients behind one address, or an address that a client makes up"
+BOMB: Final = "deflate bomb (autobahn GHSA-hxp9-w8x3-p566, NATS CVE-2026-27571)"
 HUGE: Final = "huge frame, lying length (gorilla CVE-2020-27813), very many fragments"
 DEEP: Final = "nesting (cbor2 CVE-2026-26209), huge numbers, NaN, NUL, surrogates, bad ids and URIs"
 GUESSING: Final = "guessing tokens"
@@ -24,9 +28,17 @@ DOWN: Final = "database down or frozen"
 MUTATIONS: Final = (
     without(
         "cross-site WebSocket",
+        "telling pages that came in clear from those that came over TLS",
+        "transports/origins.py",
+        ' or (secure and parts.scheme == "http")',
+        "",
+        "test_tls.py::test_a_page_that_came_in_clear_is_of_another_origin",
+    ),
+    without(
+        "cross-site WebSocket",
         "the check of Origin",
         PORT,
-        "if origin is not None and not self._origins.accepts_origin(origin, host):",
+        "if origin is not None and not self._origins.accepts_origin(origin, host, secure):",
         "if False:",
         "test_port.py::test_origins",
     ),
@@ -42,7 +54,7 @@ MUTATIONS: Final = (
     without(
         SLOW,
         "the header's deadline",
-        PORT,
+        SNIFFER,
         '        self.factory.counters["limit_header_seconds"] += 1\n        self.transport.abortConnection()',
         '        self.factory.counters["limit_header_seconds"] += 1',
         "test_port.py::test_a_header_that_does_not_come_is_not_waited_for",
@@ -76,7 +88,7 @@ MUTATIONS: Final = (
     without(
         MANY,
         "the cap on connections",
-        PORT,
+        PLACES,
         "if self._open >= limits.total:",
         "if False:",
         "test_connection_caps.py::test_the_next_connection_is_refused_and_places_come_back",
@@ -84,7 +96,7 @@ MUTATIONS: Final = (
     without(
         MANY,
         "the cap on connections that have not joined",
-        PORT,
+        PLACES,
         "if self._open - self._joined() >= limits.unauthenticated:",
         "if False:",
         "test_connection_caps.py::test_the_next_connection_is_refused_and_places_come_back",
@@ -92,7 +104,7 @@ MUTATIONS: Final = (
     without(
         MANY,
         "the cap on connections per address",
-        PORT,
+        PLACES,
         "if limit and self._open_by_network[network] >= limit:",
         "if False:",
         "test_connection_caps.py::test_the_next_connection_is_refused_and_places_come_back",
@@ -101,9 +113,9 @@ MUTATIONS: Final = (
     without(
         MANY,
         "giving places back",
-        PORT,
+        PLACES,
         "        self._open -= 1\n",
-        "",
+        "        pass\n",
         "test_connection_caps.py::test_the_next_connection_is_refused_and_places_come_back",
     ),
     without(
@@ -144,7 +156,7 @@ MUTATIONS: Final = (
         PROXIES,
         "reading what the proxy says",
         "transports/proxy.py",
-        "        return Client(client.host, client.port, _is_secure(forwarded_proto, peer.secure))",
+        "        return Client(client.host, client.port, _is_secure(forwarded_proto, peer.secure), relayed=True)",
         "        return peer",
         "test_proxy.py::test_one_clients_guesses_do_not_lock_the_others_out",
         "test_proxy.py::test_each_client_has_places_of_its_own",
@@ -182,15 +194,37 @@ MUTATIONS: Final = (
         "test_bad_frames.py::test_many_fragments_cost_no_more_than_their_limit",
     ),
     without(
-        "deflate bomb (autobahn GHSA-hxp9-w8x3-p566, NATS CVE-2026-27571)",
-        "refusing compression",
-        WEBSOCKET,
-        "            allowNullOrigin=True,\n",
-        "            allowNullOrigin=True,\n"
-        "            perMessageCompressionAccept=lambda offers: offers and __import__(\n"
-        '                "autobahn.websocket.compress", fromlist=["x"]\n'
-        "            ).PerMessageDeflateOfferAccept(offers[0]) or None,\n",
+        BOMB,
+        "declining compression by default",
+        "config/model.py",
+        "    compression: Compression | None = None\n",
+        "    compression: Compression | None = Compression()\n",
         "test_bad_frames.py::test_compression_is_not_negotiated",
+    ),
+    without(
+        BOMB,
+        "the bound on what is inflated",
+        DEFLATE,
+        "            if size > limit:\n",
+        "            if False:\n",
+        "test_compression_abuse.py::test_a_bomb_takes_no_more_memory_than_twice_the_limit",
+        "test_deflate.py::test_of_a_bomb_little_more_is_made_than_the_limit",
+    ),
+    without(
+        BOMB,
+        "inflating whole messages only",
+        DEFLATE,
+        '        """The same bytes."""\n        return data\n',
+        '        """The same bytes."""\n        return zlib.decompressobj(-15).decompress(data, max_output_len or 0)\n',
+        "test_compression_abuse.py::test_half_a_bomb_costs_no_more_than_its_bytes",
+    ),
+    without(
+        BOMB,
+        "inflating nothing once the connection closes",
+        WEBSOCKET,
+        "        if self.session is None or self.outbox is None or self.state != OPEN:\n",
+        "        if self.session is None or self.outbox is None:\n",
+        "test_compression_abuse.py::test_what_comes_while_the_connection_closes_is_not_inflated",
     ),
     without(
         DEEP,
@@ -270,8 +304,9 @@ MUTATIONS: Final = (
         "tokens in logs and errors",
         "silence about an unknown token",
         "authentication/ticket.py",
-        'raise _denied("unknown token")',
-        'raise _denied(f"unknown token {token}")',
+        "        user, seconds_left = _owner_by(row)\n",
+        '        if row is None:\n            raise _denied(f"unknown token {ticket}")\n'
+        "        user, seconds_left = _owner_by(row)\n",
         "test_demo.py::test_the_log_tells_refusals_apart_and_never_a_token",
     ),
     without(

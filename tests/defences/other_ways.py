@@ -51,7 +51,7 @@ MUTATIONS: Final = (
     without(
         GUESSES,
         "telling a proxy's clients apart on one connection",
-        "transports/port.py",
+        "transports/sniffer.py",
         "        if self._counted is not None and self.factory.proxies.trusts(self._origin.host):\n",
         "        if False:\n",
         "test_backend_connections.py::test_behind_a_proxy_each_request_counts_as_its_own_clients",

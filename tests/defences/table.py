@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from . import after_joining, before_joining, other_ways
+from . import after_joining, before_joining, cookies, deciding, kept_events, meta_api, other_ways, proving, rawsockets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,12 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *before_joining.MUTATIONS,
     *after_joining.MUTATIONS,
     *other_ways.MUTATIONS,
+    *proving.MUTATIONS,
+    *rawsockets.MUTATIONS,
+    *kept_events.MUTATIONS,
+    *meta_api.MUTATIONS,
+    *deciding.MUTATIONS,
+    *cookies.MUTATIONS,
 )
 
 _SECTIONS: Final = ("## Before a session is trusted", "## After")

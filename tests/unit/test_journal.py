@@ -22,6 +22,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "refused": ("action", "uri", "match", "because"),
     "revoked": ("uri", "match", "because"),
     "exceeded": ("limit",),
+    "testament_refused": ("uri", "because"),
     "refresh_refused": ("because",),
     "violated": ("why",),
 }
@@ -31,6 +32,8 @@ class Written:
     """A journal, and a session of a user who chose its name."""
 
     def __init__(self, authid: str) -> None:
+        # Nobody joins with NUL in its name; all else may stand there.
+        authid = authid.replace("\0", "")
         self.clock = Clock()
         self.journal = Journal(debug=True, now=self.clock)
         routed = Routed(RealmUnderTest(rules=[rule("member", ["call"], "com.example.x")]))

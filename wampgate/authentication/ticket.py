@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wampgate.core.errors import JoinRefused, uri
 from wampgate.core.interfaces import Challenge, Principal, Ticket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from wampgate.authentication.signed import Signed, SignedTokens
-    from wampgate.core.interfaces import Connection, Query, TokenStore
+    from wampgate.core.interfaces import Connection, Query, Token, TokenStore
     from wampgate.wire.messages import HelloDetails
 
 
@@ -35,6 +35,23 @@ class StaticPrincipal:
     ticket_sha256: str
 
 
+class TicketJudge(Protocol):
+    """Knows tickets that neither the configuration nor the store does: a dynamic authenticator."""
+
+    async def judge(self, ticket: str, details: HelloDetails, connection: Connection | None) -> Principal:
+        """Whose ticket it is.
+
+        Args:
+            ticket: what the client shows; not empty.
+            details: HELLO's.
+            connection: the peer's; None for a session that is there already and goes on with another ticket.
+
+        Raises:
+            JoinRefused: nobody's.
+            StoreUnavailable: it can't be said now.
+        """
+
+
 class TicketAuthenticator:
     """Who shows a good ticket is whom the ticket says.
 
@@ -48,17 +65,20 @@ class TicketAuthenticator:
         self,
         *,
         principals: Iterable[StaticPrincipal] = (),
+        reserved: Iterable[str] = (),
         store: TokenStore | None = None,
         role: str = "member",
         now: Callable[[], float],
         signed: SignedTokens | None = None,
         jti_in_store: bool = False,
         query_string: bool = False,
+        judge: TicketJudge | None = None,
     ) -> None:
         """Made for one realm.
 
         Args:
-            principals: the static principals.
+            principals: the static principals that have a ticket.
+            reserved: the authids of all static principals, which no user of a store can have.
             store: where tokens are looked up that are neither a static principal's nor signed.
             role: the authrole of users, the store's and those of signed tokens.
             now: the router's monotonic clock, in seconds.
@@ -66,16 +86,18 @@ class TicketAuthenticator:
             jti_in_store: whether the store knows the names of signed tokens instead of tokens: then
                 a signed one is good only while its row is, and a bare name opens nothing.
             query_string: whether a token may come in the query string of the HTTP request.
+            judge: asked last, about what is nobody's so far; None for nobody.
         """
         # A look-up by hash tells a guesser nothing by its timing.
         self._principals_by_hash = {principal.ticket_sha256: principal for principal in principals}
-        self._reserved = {principal.authid for principal in self._principals_by_hash.values()}
+        self._reserved = {principal.authid for principal in self._principals_by_hash.values()} | set(reserved)
         self._store = store
         self._role = role
         self._now = now
         self._signed = signed
         self._jti_in_store = jti_in_store
         self._query_string = query_string
+        self._judge = judge
 
     async def hello(self, details: HelloDetails, connection: Connection) -> Challenge | Principal:
         """See :meth:`wampgate.core.interfaces.Authenticator.hello`.
@@ -86,19 +108,19 @@ class TicketAuthenticator:
         """
         query = connection.query if self._query_string else None
         if connection.bearer is not None:
-            principal = await self._judge(details.authid, connection.bearer.reveal())
+            principal = await self._whose(connection.bearer.reveal(), details, connection)
             return _with_organization(principal, query, details)
         if query and query.token is not None and _names_organization(query, details):
-            principal = await self._judge(details.authid, query.token.reveal())
+            principal = await self._whose(query.token.reveal(), details, connection)
             return _with_organization(principal, query, details)
         if query or (connection.query is not None and not details.authmethods):
             raise _missing(query, details)
-        return Challenge("ticket")
+        return Challenge("ticket", private=None if self._judge is None else connection)
 
     async def authenticate(
         self,
         details: HelloDetails,
-        challenge: Challenge,  # noqa: ARG002 - the interface's
+        challenge: Challenge,
         signature: str,
         extra: Mapping[str, Any],  # noqa: ARG002 - the interface's
     ) -> Principal:
@@ -108,9 +130,10 @@ class TicketAuthenticator:
             JoinRefused: the ticket is missing or not accepted.
             StoreUnavailable: the store can't say now.
         """
-        return await self._judge(details.authid, signature)
+        return await self._whose(signature, details, challenge.private)
 
-    async def _judge(self, authid: str | None, ticket: str) -> Principal:
+    async def _whose(self, ticket: str, details: HelloDetails, connection: Connection | None) -> Principal:
+        authid = details.authid
         if not ticket:
             raise JoinRefused(uri.AUTHENTICATION_REQUIRED, _REQUIRED)
         # Half of a surrogate pair is in nobody's ticket, but it is no reason to stumble.
@@ -121,9 +144,12 @@ class TicketAuthenticator:
             return Principal(static.authid, static.authrole, "ticket", "static", token_id=ticket_hash)
         if self._signed is not None and self._signed.recognizes(ticket):
             return await self._signed_user(authid, await self._signed.verify(ticket), ticket_hash)
-        if self._jti_in_store:
+        if self._jti_in_store and self._judge is None:
             raise _denied("no signed token")
-        user, seconds_left = await self._look_up(ticket)
+        row = None if self._jti_in_store else await self._row(ticket)
+        if row is None and self._judge is not None:
+            return await self._judge.judge(ticket, details, connection)
+        user, seconds_left = _owner_by(row)
         self._check_user(authid, user)
         return Principal(
             user,
@@ -142,7 +168,7 @@ class TicketAuthenticator:
         if self._jti_in_store:
             if signed.issued.id is None:
                 raise _denied("the token has no jti to look for in the store")
-            user, row_left = await self._look_up(signed.issued.id)
+            user, row_left = _owner_by(await self._row(signed.issued.id))
             # The store knows best: a client's own token may say the client's id where a user's id is expected.
             if user != signed.user:
                 raise _denied(f"a token of {signed.user!r}, which the store has as one of {user!r}")
@@ -160,22 +186,29 @@ class TicketAuthenticator:
             issued=signed.issued,
         )
 
-    async def _look_up(self, token: str) -> tuple[str, float]:
-        """Whose the store says a token is, and the seconds that it has left."""
-        row = await self._store.look_up(token) if self._store is not None else None
-        if row is None:
-            raise _denied("unknown token")
-        if not row.seconds_left > 0:  # so that NaN is refused too
-            raise _denied(f"expired token of user {row.user!r}")
-        return row.user, row.seconds_left
+    async def _row(self, token: str) -> Token | None:
+        """What the store knows of a token, expired or not."""
+        return None if self._store is None else await self._store.look_up(token)
 
     def _check_user(self, authid: str | None, user: str) -> None:
         _check_authid(authid, user)
         if user in self._reserved:
             raise _denied(f"user id {user!r} is a static principal's authid")
+        # Under such a name a client would pass for the router, which discloses itself so where it calls.
+        if user.partition(".")[0] == "wampgate":
+            raise _denied(f"user id {user!r} is the router's own")
 
     def _end(self, seconds_left: float) -> float | None:
         return None if math.isinf(seconds_left) else self._now() + seconds_left
+
+
+def _owner_by(row: Token | None) -> tuple[str, float]:
+    """Whose a token is by its row, and the seconds that it has left."""
+    if row is None:
+        raise _denied("unknown token")
+    if not row.seconds_left > 0:  # so that NaN is refused too
+        raise _denied(f"expired token of user {row.user!r}")
+    return row.user, row.seconds_left
 
 
 def _check_authid(asked: str | None, actual: str) -> None:

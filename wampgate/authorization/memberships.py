@@ -101,6 +101,10 @@ class Memberships:
             return self._fresh_by_user.get(user)
         return organizations
 
+    def latest(self, user: str) -> Organizations | None:
+        """What the store said last, even if it is too old to grant anything by; None if that is not known any more."""
+        return self._organizations_by_user.get(user)
+
     def ask(self, user: str) -> Pending[Organizations | None]:
         """Ask the store; whoever asks for the same user meanwhile shares the answer. None: it can't be said now."""
         answer: Pending[Organizations | None] = Pending()

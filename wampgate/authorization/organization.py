@@ -78,14 +78,14 @@ class OrganizationAuthorizer:
             return found
         user, needed = found
         if who.user is None or (user is not None and user != who.user):
-            return _NO_RULE
+            return NO_RULE
         if not needed:
             return _OWN_TOPIC
         organizations = self._known(who)
         if organizations is not None:
             return _decide(organizations, needed)
         if self._memberships is None:
-            return _NO_RULE
+            return NO_RULE
         later: Pending[Decision] = Pending()
         self._memberships.ask(who.user).then(lambda answer: later.resolve(_decide(answer, needed)))
         return later
@@ -95,7 +95,7 @@ class OrganizationAuthorizer:
         decision = self._rules.decide(role, action, subject, match)
         if decision is not None:
             return decision
-        return self._templates.conditions(action, subject, match) or _NO_RULE
+        return self._templates.conditions(action, subject, match) or NO_RULE
 
     # --- whether it may join ---
 
@@ -179,5 +179,7 @@ def _not_a_member(who: Principal, organization: object) -> JoinRefused:
 
 
 _OWN_TOPIC: Final = Decision(True, "the user's own topic")
-_NO_RULE: Final = Decision(False, "no rule allows it")
+NO_RULE: Final = Decision(False, "no rule allows it")
+"""Neither a rule nor a topic template speaks of the request; a dynamic authorizer may still be asked."""
+
 _UNDECIDED: Final = Decision(False, "the memberships could not be read", failed=True)

@@ -8,16 +8,29 @@ which got lost costs no more than its period.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.errors import StoreUnavailable, uri
+from wampgate.core.logins import LOGGED_OUT
 from wampgate.core.private import ORGANIZATIONS_CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from wampgate.authorization.memberships import Memberships, Organizations
-    from wampgate.core.interfaces import Change, Membership, Principal, Token, TokenStore
+    from wampgate.core.interfaces import (
+        Change,
+        Credentials,
+        CredentialStore,
+        Known,
+        Membership,
+        Principal,
+        Token,
+        TokenStore,
+    )
+    from wampgate.core.logins import CookieStore
     from wampgate.core.realm import Realm
     from wampgate.core.router import Router
     from wampgate.core.session import Session
@@ -30,6 +43,8 @@ _BATCH: Final = 500
 
 _REMEMBERED: Final = 1000
 """So many recent changes are kept for sessions that were joining when they came."""
+
+_NONE: Final[AbstractSet[str]] = frozenset()
 
 _AT_ONCE_SECONDS: Final = 0.01
 """So long a check acts on its answers before it lets the router's other work go on."""
@@ -49,9 +64,20 @@ class _Check:
         self._everyone |= change.everything
         self._users |= change.users
 
-    def holds(self, user: str | None) -> bool:
-        """Whether what the store said of a user still counts."""
-        return not self._everyone and user not in self._users
+    def holds(self, *names: str | None) -> bool:
+        """Whether what the store said of a user, or of an authid's credentials, still counts."""
+        return not self._everyone and self._users.isdisjoint(names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the store said, and when it was asked."""
+
+    tokens: Mapping[str, Token]
+    credentials: Mapping[Known, Credentials]
+    ended: Collection[str]
+    memberships: Mapping[str, Iterable[Membership]]
+    asked: float
 
 
 class Standing:
@@ -65,6 +91,11 @@ class Standing:
         now: the router's monotonic clock, in seconds.
         run: starts a coroutine.
         next_turn: waits until what else the router has to do was done; None if nothing else waits.
+        credentials: where the rows are by which some of them are known; None if nobody joins by such a row.
+        cookies: where other nodes' logouts are seen; None if nobody joins by a cookie.
+
+    Attributes:
+        rights_changed: told of each user whose memberships have changed, before its sessions are looked at.
     """
 
     def __init__(
@@ -77,6 +108,8 @@ class Standing:
         now: Callable[[], float],
         run: Callable[[Coroutine[Any, Any, None]], None],
         next_turn: Callable[[], Awaitable[object]] | None = None,
+        credentials: CredentialStore | None = None,
+        cookies: CookieStore | None = None,
     ) -> None:
         self._realm = realm
         self._router = router
@@ -85,6 +118,10 @@ class Standing:
         self._now = now
         self._run = run
         self._next_turn = next_turn
+        self._credentials = credentials
+        self._cookies = cookies
+        self._sessions_by_authid: dict[str, set[Session]] = {}
+        self.rights_changed: Callable[[str], None] = _unheard
         self._roles_by_user: dict[str, Mapping[str, str] | None] = {}
         self._checks: list[_Check] = []
         self._changes: deque[tuple[float, Change]] = deque(maxlen=_REMEMBERED)
@@ -92,18 +129,21 @@ class Standing:
         self._again = False
         store.watch(self.changed)
         memberships.learned = self._learned
-        realm.joined = self.joined
-        realm.left = self.left
+        realm.joined.append(self.joined)
+        realm.left.append(self.left)
 
     def joined(self, session: Session, since: float) -> None:
         """A session joined that began to do so at ``since``; what changed meanwhile may concern it."""
-        user = session.principal.user
-        if user is None:
+        who = session.principal
+        by_authid = _is_by_authid(who)
+        if who.user is None and not by_authid:
             return
-        known = self._memberships.known(user)
-        if user not in self._roles_by_user:
-            self._roles_by_user[user] = None if known is None else known.roles_by_id
-        if known is None or self._changed_since(since, user):
+        if by_authid:
+            self._sessions_by_authid.setdefault(who.authid, set()).add(session)
+        known = None if who.user is None else self._memberships.known(who.user)
+        if who.user is not None and who.user not in self._roles_by_user:
+            self._roles_by_user[who.user] = None if known is None else known.roles_by_id
+        if (known is None and who.user is not None) or self._changed_since(since, who):
             self._run(self.check([session]))
 
     def belongs(self, session: Session, organization: str) -> bool:
@@ -111,11 +151,33 @@ class Standing:
         user = session.principal.user
         return user is not None and organization in (self._roles_by_user.get(user) or ())
 
-    def _changed_since(self, since: float, user: str) -> bool:
-        return any(when >= since and (change.everything or user in change.users) for when, change in self._changes)
+    def organizations_of(self, session: Session) -> AbstractSet[str]:
+        """A session's organizations: what its signed token says, or what the store said last of its user."""
+        principal = session.principal
+        if principal.organizations is not None:
+            return principal.organizations.keys()
+        if principal.user is None:
+            return _NONE
+        roles = self._roles_by_user.get(principal.user)
+        if roles is not None:
+            return roles.keys()
+        # Who is just joining was asked for a moment ago.
+        latest = self._memberships.latest(principal.user)
+        return _NONE if latest is None else latest.roles_by_id.keys()
+
+    def _changed_since(self, since: float, who: Principal) -> bool:
+        return any(
+            when >= since and (change.everything or who.user in change.users or who.authid in change.users)
+            for when, change in self._changes
+        )
 
     def left(self, session: Session) -> None:
         """A session left."""
+        theirs = self._sessions_by_authid.get(session.principal.authid)
+        if theirs is not None:
+            theirs.discard(session)
+            if not theirs:
+                del self._sessions_by_authid[session.principal.authid]
         user = session.principal.user
         if user is not None and user not in self._realm.sessions_by_user:
             self._roles_by_user.pop(user, None)
@@ -130,9 +192,14 @@ class Standing:
             self.sweep()
             return
         self._memberships.forget(change.users)
-        concerned = [session for user in change.users for session in self._realm.sessions_by_user.get(user, ())]
+        concerned = dict.fromkeys(session for name in change.users for session in self._sessions_of(name))
         if concerned:
             self._run(self.check(concerned))
+
+    def _sessions_of(self, name: str) -> Iterator[Session]:
+        """The sessions of a user, and of an authid whose rights hang on its own row."""
+        yield from self._realm.sessions_by_user.get(name, ())
+        yield from self._sessions_by_authid.get(name, ())
 
     def sweep(self) -> None:
         """Ask for everyone. One sweep runs at a time; what is asked for meanwhile follows."""
@@ -146,7 +213,8 @@ class Standing:
         try:
             while True:
                 self._again = False
-                sessions = [session for theirs in self._realm.sessions_by_user.values() for session in theirs]
+                by_name = (*self._realm.sessions_by_user.values(), *self._sessions_by_authid.values())
+                sessions = list(dict.fromkeys(session for theirs in by_name for session in theirs))
                 for begin in range(0, len(sessions), _BATCH):
                     await self.check(sessions[begin : begin + _BATCH])
                 if not self._again:
@@ -155,7 +223,7 @@ class Standing:
             self._sweeping = False
 
     async def check(self, sessions: Collection[Session]) -> None:
-        """Ask the store for these sessions' tokens and memberships, and act on what it says."""
+        """Ask the store for these sessions' tokens, credentials and memberships, and act on what it says."""
         principals = {session: session.principal for session in sessions}
         tickets = {who.ticket.reveal() for who in principals.values() if who.ticket is not None}
         users = {who.user for who in principals.values() if who.user is not None}
@@ -165,13 +233,24 @@ class Standing:
         self._checks.append(check)
         try:
             tokens = await self._store.look_up_all(sorted(tickets))
+            credentials = await self._credentials_of(principals.values())
+            ended = await self._ended_of(principals.values())
             memberships = await self._store.memberships_of(sorted(users))
-            await self._act(self._acts(check, principals, tokens, memberships, asked))
+            said = _Said(tokens, credentials, ended, memberships, asked)
+            await self._act(self._acts(check, principals, said))
         except StoreUnavailable:
             # Sessions keep what they have until the store answers: a new grant they don't get.
             self._realm.counters["standing_unavailable"] += 1
         finally:
             self._checks.remove(check)
+
+    async def _credentials_of(self, principals: Iterable[Principal]) -> Mapping[Known, Credentials]:
+        known = {who.known for who in principals if who.known is not None}
+        return await self._credentials.credentials_of(list(known)) if known and self._credentials is not None else {}
+
+    async def _ended_of(self, principals: Iterable[Principal]) -> Collection[str]:
+        logins = {who.login for who in principals if who.login is not None}
+        return await self._cookies.ended(list(logins)) if logins and self._cookies is not None else ()
 
     async def _act(self, acts: Iterator[None]) -> None:
         """Do what there is to do, a few milliseconds at a time."""
@@ -181,30 +260,35 @@ class Standing:
                 await self._next_turn()
                 until = self._now() + _AT_ONCE_SECONDS
 
-    def _acts(
-        self,
-        check: _Check,
-        principals: Mapping[Session, Principal],
-        tokens: Mapping[str, Token],
-        memberships: Mapping[str, Iterable[Membership]],
-        asked: float,
-    ) -> Iterator[None]:
+    def _acts(self, check: _Check, principals: Mapping[Session, Principal], said: _Said) -> Iterator[None]:
         """Act on what the store said, one session and one user after the other."""
         for session, principal in principals.items():
             # Who has refreshed its token meanwhile was asked for with the old one, and is asked for again.
-            if session.established and session.principal is principal and check.holds(principal.user):
-                self._apply_token(session, tokens, asked)
+            if session.established and session.principal is principal and check.holds(*_names_of(principal)):
+                self._apply(session, said)
             yield
-        for user, theirs in memberships.items():
+        for user, theirs in said.memberships.items():
             if check.holds(user):
-                self._memberships.learn(user, theirs, asked)
+                self._memberships.learn(user, theirs, said.asked)
             yield
 
-    def _apply_token(self, session: Session, tokens: Mapping[str, Token], asked: float) -> None:
-        ticket = session.principal.ticket
-        if ticket is None:
-            return
-        token = tokens.get(ticket.reveal())
+    def _apply(self, session: Session, said: _Said) -> None:
+        """End a session, or move its end, as the store says."""
+        who = session.principal
+        if who.login in said.ended:
+            self._router.goodbye(session, uri.TOKEN_REVOKED, LOGGED_OUT)
+        elif who.ticket is not None:
+            self._apply_token(session, said.tokens.get(who.ticket.reveal()), said.asked)
+        elif who.known is not None:
+            self._apply_credentials(session, said.credentials.get(who.known), said.asked)
+
+    def _apply_credentials(self, session: Session, credentials: Credentials | None, asked: float) -> None:
+        if credentials is None or credentials.known != session.principal.known:
+            self._router.goodbye(session, uri.TOKEN_REVOKED, "the credentials were revoked or have changed")
+        else:
+            self._router.expire(session, asked + credentials.seconds_left)
+
+    def _apply_token(self, session: Session, token: Token | None, asked: float) -> None:
         if token is None or token.user != session.principal.user:
             self._router.goodbye(session, uri.TOKEN_REVOKED, "the token was revoked")
         elif token.seconds_left <= 0:
@@ -228,6 +312,7 @@ class Standing:
         if before == organizations.roles_by_id:
             return
         self._roles_by_user[user] = organizations.roles_by_id
+        self.rights_changed(user)
         told = None if before is None else _told(before, organizations)
         for session in list(self._realm.sessions_by_user.get(user, ())):
             if session.principal.organizations is not None:
@@ -235,6 +320,20 @@ class Standing:
             self._realm.reconsider(session)
             if told is not None:
                 self._realm.tell(session, ORGANIZATIONS_CHANGED, told)
+
+
+def _unheard(_user: str) -> None:
+    """No one wants to know."""
+
+
+def _is_by_authid(who: Principal) -> bool:
+    """Whether a principal's rights hang on something that is told of by its authid alone."""
+    return who.known is not None or (who.login is not None and who.user is None)
+
+
+def _names_of(who: Principal) -> Sequence[str | None]:
+    """Under which names changes that concern a principal are told."""
+    return (who.user, who.authid) if _is_by_authid(who) else (who.user,)
 
 
 def _told(before: Mapping[str, str], organizations: Organizations) -> dict[str, Any]:

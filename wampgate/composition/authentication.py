@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wampgate.authentication.anonymous import AnonymousAuthenticator
+from wampgate.authentication.dynamic import DynamicAnonymous
 from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
+from wampgate.composition.credentials import credential_authenticators_of
 
 if TYPE_CHECKING:
+    from wampgate.authentication.dynamic import DynamicAuthenticator
     from wampgate.authentication.signed_tokens import SignedTokenReader
+    from wampgate.composition.cookies import Cookies
     from wampgate.composition.stores import Store
     from wampgate.config import model
     from wampgate.core.deadlines import Deadlines
-    from wampgate.core.interfaces import Authenticator
+    from wampgate.core.interfaces import Authenticator, CredentialSource
 
 
 def signed_tokens_of(
@@ -54,24 +58,46 @@ def authenticators_of(
     store: Store | None,
     signed: SignedTokenReader | None,
     deadlines: Deadlines,
+    *,
+    dynamic: DynamicAuthenticator | None = None,
+    cookies: Cookies | None = None,
 ) -> dict[str, Authenticator]:
-    """The ways to join, by authmethod, the one that tells most about a peer first."""
+    """The ways to join, by authmethod, the one that tells most about a peer first.
+
+    Args:
+        authentication: the section.
+        store: the realm's store; None without one.
+        signed: reads signed tokens; None where none are taken.
+        deadlines: tells the time.
+        dynamic: asked about whom neither the configuration nor the store knows; None where nobody is.
+        cookies: what session cookies take; None where none are taken.
+    """
     authenticators: dict[str, Authenticator] = {}
     ticket = authentication.ticket
-    if ticket is not None and (store is not None or signed is not None or authentication.principals):
-        principals = [
-            StaticPrincipal(principal.authid, principal.role, principal.digest)
-            for principal in authentication.principals
-        ]
+    principals = [
+        StaticPrincipal(principal.authid, principal.role, principal.digest)
+        for principal in authentication.principals
+        if principal.digest
+    ]
+    judge = dynamic if dynamic is not None and "ticket" in dynamic.methods else None
+    if ticket is not None and (store is not None or signed is not None or principals or judge is not None):
         authenticators["ticket"] = TicketAuthenticator(
             principals=principals,
+            reserved=[principal.authid for principal in authentication.principals],
             store=store,
             role=ticket.role,
             now=deadlines.now,
             signed=None if signed is None else signed.tokens,
             jti_in_store=ticket.jwt is not None and ticket.jwt.jti_in_store,
             query_string=ticket.query_string,
+            judge=judge,
         )
-    if authentication.anonymous is not None:
+        if cookies is not None:
+            authenticators["cookie"] = cookies.authenticator(authenticators["ticket"])
+    others: list[CredentialSource] = [source for source in (store, dynamic) if source is not None]
+    authenticators |= credential_authenticators_of(authentication, others, deadlines.now)
+    if dynamic is not None and "anonymous" in dynamic.methods:
+        authenticators["anonymous"] = DynamicAnonymous(dynamic)
+    elif authentication.anonymous is not None:
         authenticators["anonymous"] = AnonymousAuthenticator(authentication.anonymous.role)
     return authenticators

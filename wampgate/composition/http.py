@@ -95,7 +95,7 @@ def sites_of(
     record: Record,
     run: Callable[[Coroutine[Any, Any, None]], None],
     logins: Mapping[str, Logins],
-    accepts_origin: Callable[[str, str], bool],
+    accepts_origin: Callable[[str, str, bool], bool],
 ) -> Sites:
     """What listeners may serve; nothing listens yet.
 
@@ -108,7 +108,7 @@ def sites_of(
         record: takes the operator's lines.
         run: starts a coroutine.
         logins: what makes session cookies, by the names of the realms that take them.
-        accepts_origin: whether a page of an origin may speak to a host.
+        accepts_origin: whether a page of an origin may speak to a host, over an encrypted connection or another.
     """
     bounds = Bounds(limits.message_bytes, limits.batch_publications)
     entrance = Entrance(router.realms, guesses=guesses, record=record, run=run)

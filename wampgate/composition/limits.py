@@ -20,6 +20,8 @@ def session_limits_of(limits: Limits) -> SessionLimits:
         subscriptions=limits.subscriptions_per_session,
         registrations=limits.registrations_per_session,
         calls=limits.calls_per_session,
+        testaments=limits.testaments_per_session,
+        testament_bytes=limits.testament_bytes_per_session,
         excess=limits.excess_messages_per_session,
         sessions_per_authid=limits.sessions_per_authid,
     )

@@ -12,30 +12,36 @@ from wampgate.authorization.rules import Rules
 from wampgate.composition.authentication import authenticators_of, signed_tokens_of
 from wampgate.composition.authorization import rules_of, templates_of
 from wampgate.composition.bridges import bridge_grants, bridge_of
+from wampgate.composition.cookies import cookies_of
 from wampgate.composition.dialects import bridge_rule_of
+from wampgate.composition.dynamic import caller_grants, dynamic_authenticator_of, dynamic_authorizer_of
 from wampgate.composition.histories import hides_the_past, history_of, history_stores_of
 from wampgate.composition.limits import session_limits_of
 from wampgate.composition.outbox import outbox_grants, outboxes_of
-from wampgate.composition.stores import store_of
+from wampgate.composition.stores import parts_of, store_of
 from wampgate.composition.streams import stream_bridge_of, stream_rules_of
-from wampgate.composition.topics import topics_of
+from wampgate.composition.topics import retention_of, topics_of
 from wampgate.config.bridges import RedisBridge as RedisBridgeSection
 from wampgate.core.realm import Realm
 from wampgate.journal import odd_organization_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from typing import TypeAlias
 
+    from wampgate.authentication.dynamic import DynamicAuthenticator
     from wampgate.authentication.signed_tokens import SignedTokenReader
+    from wampgate.authorization.dynamic import DynamicAuthorizer
     from wampgate.bridge.redis_bridge import RedisBridge
     from wampgate.bridge.streams import StreamBridge
+    from wampgate.composition.cookies import Cookies
     from wampgate.composition.stores import Store
     from wampgate.config import model
     from wampgate.config.limits import Limits
     from wampgate.core.buckets import Buckets
     from wampgate.core.deadlines import Deadlines
     from wampgate.core.interfaces import Record
+    from wampgate.core.logins import Logins
     from wampgate.history.redis_history import RedisHistory
     from wampgate.stores.outbox import Outbox
     from wampgate.transports.turn import Turn
@@ -54,11 +60,16 @@ class RealmParts:
     signed: SignedTokenReader | None
     bridges: Sequence[RedisBridge | StreamBridge | Outbox]
     histories: Sequence[RedisHistory]
+    dynamic_authenticator: DynamicAuthenticator | None = None
+    dynamic_authorizer: DynamicAuthorizer | None = None
+    cookies: Cookies | None = None
+    logins: Logins | None = None
 
     @property
     def has_users(self) -> bool:
         """Whether anyone joins with a token."""
-        return "ticket" in self.realm.authenticators and (self.store is not None or self.signed is not None)
+        asked = self.dynamic_authenticator is not None and "ticket" in self.dynamic_authenticator.methods
+        return "ticket" in self.realm.authenticators and (self.store is not None or self.signed is not None or asked)
 
 
 def realm_of(
@@ -71,6 +82,7 @@ def realm_of(
     buckets: Buckets,
     record: Record,
     run: Run,
+    deciding: Collection[str] = (),
 ) -> RealmParts:
     """Make a realm of its section; nothing of it is started yet.
 
@@ -83,8 +95,12 @@ def realm_of(
         buckets: counts what sessions ask for.
         record: takes the operator's lines.
         run: starts a coroutine.
+        deciding: the procedures that are registered in this realm and by which is decided, here or elsewhere.
     """
-    store = None if realm.store is None else store_of(reactor, realm.store)
+    store = None
+    if realm.store is not None:
+        store = store_of(reactor, realm.store, asks_credentials="credentials" in parts_of(realm))
+    cookies = cookies_of(realm, store, deadlines.now)
     memberships = None
     if store is not None:
         seconds = realm.authorization.cache_seconds
@@ -103,36 +119,58 @@ def realm_of(
         if isinstance(bridge, RedisBridgeSection)
     }
     stream_rules = stream_rules_of(realm)
+    rules = Rules(
+        [
+            *rules_of(realm.authorization),
+            *bridge_grants(rules_by_bridge),
+            *bridge_grants(stream_rules),
+            *outbox_grants(realm),
+            *caller_grants(deciding),
+        ]
+    )
     authorizer = OrganizationAuthorizer(
-        Rules(
-            [
-                *rules_of(realm.authorization),
-                *bridge_grants(rules_by_bridge),
-                *bridge_grants(stream_rules),
-                *outbox_grants(realm),
-            ]
-        ),
+        rules,
         memberships,
         root=realm.authorization.organization,
         templates=templates_of(realm.authorization),
         require_organization=realm.authentication.ticket is not None
         and realm.authentication.ticket.require_organization,
     )
+    dynamic_authorizer = dynamic_authorizer_of(
+        realm, authorizer, rules, memberships, deciding=deciding, now=deadlines.now
+    )
+    dynamic_authenticator = dynamic_authenticator_of(realm, deadlines.now)
     topics = topics_of(realm)
     made = Realm(
         realm.name,
         deliver=turn,
-        authorizer=authorizer,
+        authorizer=authorizer if dynamic_authorizer is None else dynamic_authorizer,
         admission=authorizer,
-        authenticators=authenticators_of(realm.authentication, store, signed, deadlines),
+        authenticators=authenticators_of(
+            realm.authentication, store, signed, deadlines, dynamic=dynamic_authenticator, cookies=cookies
+        ),
         record=record,
+        deadlines=deadlines,
         limits=session_limits_of(limits),
         buckets=buckets,
         topics=topics,
         history=history_of(realm, topics),
+        retention=retention_of(realm),
     )
     bridges = [bridge_of(reactor, bridge, rules, made) for bridge, rules in rules_by_bridge.items()]
     streams = [stream_bridge_of(reactor, bridge, rules, made) for bridge, rules in stream_rules.items()]
     histories = history_stores_of(reactor, realm, made)
     outboxes = outboxes_of(reactor, realm, made)
-    return RealmParts(realm, made, store, memberships, signed, [*bridges, *streams, *outboxes], histories)
+    return RealmParts(
+        realm,
+        made,
+        store,
+        memberships,
+        signed,
+        [*bridges, *streams, *outboxes],
+        histories,
+        dynamic_authenticator,
+        dynamic_authorizer,
+        cookies,
+        None if cookies is None else cookies.logins(made, deadlines.now),
+    )

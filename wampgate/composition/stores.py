@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from wampgate.config.stores import PostgresStore, SqliteStore
 from wampgate.stores import presets
 
 if TYPE_CHECKING:
+    from wampgate.config import model
     from wampgate.stores.postgres import PostgresTokenStore
+    from wampgate.stores.preparing import Part
     from wampgate.stores.sqlite import SqliteTokenStore
+
+CREDENTIAL_METHODS: Final = ("wampcra", "scram", "cryptosign", "tls")
+"""The methods that ask a store for credentials."""
 
 Store: TypeAlias = "PostgresTokenStore | SqliteTokenStore"
 
 
-def store_of(reactor: Any, store: PostgresStore | SqliteStore) -> Store:
-    """The store; it is not opened yet."""
+def parts_of(realm: model.Realm) -> list[Part]:
+    """The tables that a realm needs beside those of tokens and memberships."""
+    parts: list[Part] = []
+    if any(method in CREDENTIAL_METHODS for method in realm.authmethods):
+        parts.append("credentials")
+    cookie = realm.authentication.cookie
+    if cookie is not None and cookie.keep == "store":
+        parts.append("cookies")
+    return parts
+
+
+def store_of(reactor: Any, store: PostgresStore | SqliteStore, *, asks_credentials: bool = False) -> Store:
+    """The store; it is not opened yet.
+
+    Args:
+        reactor: Twisted's.
+        store: the section.
+        asks_credentials: whether a method is on that asks for credentials.
+    """
     # Each driver is loaded only where it is used: together they are a third of the start.
     if isinstance(store, PostgresStore):
         from wampgate.stores.postgres import PostgresTokenStore  # noqa: PLC0415
@@ -32,6 +54,8 @@ def store_of(reactor: Any, store: PostgresStore | SqliteStore) -> Store:
             token_tables=tokens.tables,
             token_cache_seconds=store.token_cache_seconds,
             membership_query=store.membership_query,
+            credentials_query=store.credentials_query,
+            asks_credentials=asks_credentials,
             token_hash=tokens.token_hash,
             timezone=store.timezone,
             allow_null_expires=store.allow_null_expires,
@@ -45,6 +69,7 @@ def store_of(reactor: Any, store: PostgresStore | SqliteStore) -> Store:
         timezone=store.timezone,
         token_query=store.token_query,
         membership_query=store.membership_query,
+        asks_credentials=asks_credentials,
         token_hash=store.token_hash,
         allow_null_expires=store.allow_null_expires,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wampgate.config.bridges import RedisBridge
+from wampgate.config.credentials import Principal
 from wampgate.config.dialects import PlainRule, SocketIoEmitterRule
 from wampgate.config.model import (
     Authentication,
     Authorization,
     Configuration,
     Listen,
-    Principal,
     Realm,
     Rule,
 )

@@ -148,15 +148,19 @@ def is_known_time_zone(text: str) -> bool:
         return False
 
 
-def postgres_query_of(parameter: str) -> Callable[[str], bool]:
-    """Whether a query names ``%(parameter)s``, maybe ``%(timezone)s``, and nothing else by a percent sign.
+def postgres_query_of(*parameters: str) -> Callable[[str], bool]:
+    """Whether a query names each ``%(parameter)s``, maybe ``%(timezone)s``, and nothing else by a percent sign.
 
     ``%%`` is a literal percent sign.
     """
 
     def accepts(query: str) -> bool:
         rest = query.replace("%%", "").replace("%(timezone)s", "")
-        return f"%({parameter})s" in rest and "%" not in rest.replace(f"%({parameter})s", "")
+        named = [f"%({parameter})s" for parameter in parameters]
+        missing = [name for name in named if name not in rest]
+        for name in named:
+            rest = rest.replace(name, "")
+        return not missing and "%" not in rest
 
     return accepts
 

@@ -7,6 +7,7 @@ from msgspec import Meta
 from wampgate.config.section import Check, Section
 from wampgate.config.values import Count, CountOrNone, MessageBytes, QueueBytes, Rate, Seconds
 
+TestamentCount = Annotated[int, Meta(ge=0, le=10_000, description="a whole number from 0 (none) to 10000")]
 PrefixBits = Annotated[int, Meta(ge=16, le=128, description="a number of bits from 16 to 128")]
 
 
@@ -28,6 +29,9 @@ class Limits(Section, frozen=True, kw_only=True):
         subscriptions_per_session: subscriptions that one session holds.
         registrations_per_session: registrations that one session holds.
         calls_per_session: calls of one session that are not answered yet.
+        testaments_per_session: publications that one session leaves for its end; 0 for none.
+        testament_bytes_per_session: what those take together; each counts 500 more than its payload, topic
+            and options.
         sessions_per_authid: sessions under one authid in one realm; 0 for no limit.
         subscribes_per_second_per_session: SUBSCRIBE and REGISTER messages, together; 0 for no limit,
             as with all that follow.
@@ -74,6 +78,8 @@ class Limits(Section, frozen=True, kw_only=True):
     subscriptions_per_session: Count = 1_000
     registrations_per_session: Count = 1_000
     calls_per_session: Count = 1_000
+    testaments_per_session: TestamentCount = 10
+    testament_bytes_per_session: QueueBytes = 16_384
     sessions_per_authid: CountOrNone = 1_000
     subscribes_per_second_per_session: Rate = 500.0
     publishes_per_second_per_session: Rate = 10_000.0

@@ -3,6 +3,7 @@
     Configuration
     ├── listen       Listen…
     ├── limits       Limits
+    ├── compression  Compression | null
     └── realms       Realm…
         ├── store            PostgresStore | SqliteStore | null
         ├── authentication   Authentication: TicketAuthentication, AnonymousAuthentication, Principal…
@@ -12,23 +13,42 @@
 What the single values may be stands in ``values.py``.
 """
 
-from hashlib import sha256
 from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
 from wampgate.config.bridges import Bridges
+from wampgate.config.compression import Compression
+from wampgate.config.cookies import CookieAuthentication, without_store, without_tickets
+from wampgate.config.credentials import (
+    CHECKS_OF_PRINCIPALS,
+    ClientCertificates,
+    CryptosignAuthentication,
+    Principals,
+    ScramAuthentication,
+    TlsAuthentication,
+    WampcraAuthentication,
+)
+from wampgate.config.dynamic import (
+    DynamicAuthentication,
+    DynamicAuthorizations,
+    anonymous_twice,
+    decided_twice,
+    judges_of_themselves,
+    methods_that_are_off,
+    unanswered,
+)
 from wampgate.config.formats import endpoint_kind
 from wampgate.config.histories import Histories
 from wampgate.config.limits import Limits
+from wampgate.config.meta import MetaApi
 from wampgate.config.section import Check, Section, Unique
 from wampgate.config.sources import histories_with_holes, topics_of_two_sources
 from wampgate.config.stores import PRESETS_OF_JTI, PostgresStore, SqliteStore
 from wampgate.config.templates import variables
 from wampgate.config.tickets import JwtAuthentication, TicketAuthentication
-from wampgate.config.topics import Options, unknown_history_store
+from wampgate.config.topics import Options, Retention, unknown_history_store
 from wampgate.config.values import (
-    AuthId,
     CacheSeconds,
     Endpoint,
     Farewell,
@@ -39,8 +59,6 @@ from wampgate.config.values import (
     RealmName,
     Role,
     Seconds,
-    Ticket,
-    TicketSha256,
     TopicTemplate,
 )
 from wampgate.core.decisions import Action, Disclosure
@@ -57,7 +75,8 @@ class Listen(Section, frozen=True, kw_only=True):
             the working directory.
         proxy_protocol: whether a trusted proxy stands before it that begins each
             connection with a PROXY protocol header (version 1 or 2).
-        serves: any of ``wamp`` (WebSockets at ``/ws``), ``page`` and ``backend`` (HTTP for
+        client_certificates: null, or whose certificates clients of an ``ssl:`` endpoint may show.
+        serves: any of ``wamp`` (WebSockets at ``/ws``, and RawSocket), ``page`` and ``backend`` (HTTP for
             backends: ``docs/http.md``); ``/health/live`` is answered everywhere.
     """
 
@@ -80,10 +99,21 @@ class Listen(Section, frozen=True, kw_only=True):
             "each thing once",
             lambda serves: None if len(set(serves)) == len(serves) else "one twice",
         ),
+        Check(
+            "client_certificates",
+            ("endpoint", "client_certificates"),
+            "null, or an ssl: endpoint beside it",
+            lambda endpoint, section: (
+                f"an endpoint of kind {endpoint_kind(endpoint)}"
+                if section and endpoint_kind(endpoint) != "ssl"
+                else None
+            ),
+        ),
     )
 
     endpoint: Endpoint
     proxy_protocol: bool = False
+    client_certificates: ClientCertificates | None = None
     serves: Annotated[
         tuple[Literal["wamp", "page", "backend"], ...],
         Meta(min_length=1, description='a list of at least one of "wamp", "page" and "backend"'),
@@ -100,77 +130,49 @@ class AnonymousAuthentication(Section, frozen=True, kw_only=True):
     role: Role = "anonymous"
 
 
-class Principal(Section, frozen=True, kw_only=True):
-    """Someone who is known from the configuration, such as a backend.
-
-    Attributes:
-        authid: its name.
-        role: its role.
-        ticket: what it shows; either this or ``ticket_sha256``.
-        ticket_sha256: the SHA-256 of what it shows.
-    """
-
-    checks: ClassVar[tuple[Check, ...]] = (
-        Check(
-            "ticket",
-            ("ticket", "ticket_sha256"),
-            "either ticket or ticket_sha256",
-            lambda ticket, digest: (
-                None if (ticket is None) != (digest is None) else "neither" if ticket is None else "both"
-            ),
-        ),
-    )
-
-    authid: AuthId
-    role: Role
-    ticket: Ticket | None = None
-    ticket_sha256: TicketSha256 | None = None
-
-    @property
-    def digest(self) -> str:
-        """The ticket's SHA-256 in lower-case hexadecimal, whichever way it was given."""
-        if self.ticket is not None:
-            return sha256(self.ticket.reveal().encode()).hexdigest()
-        return "" if self.ticket_sha256 is None else self.ticket_sha256.reveal()
-
-
-Principals = Annotated[
-    tuple[Principal, ...], Meta(description="a list of principals", extra={"unique": Unique(("authid",))})
-]
-
-
-def _shared_ticket(principals: tuple[Principal, ...]) -> str | None:
-    """Which principals one could not tell apart; None if each has a ticket of its own."""
-    first: dict[str, int] = {}
-    for index, principal in enumerate(principals):
-        earlier = first.setdefault(principal.digest, index)
-        if earlier != index:
-            return f"the same for principals[{earlier}] and principals[{index}]"
-    return None
-
-
 class Authentication(Section, frozen=True, kw_only=True):
     """Who may join a realm.
 
     Attributes:
         ticket: users of the store and principals; null to switch it off.
+        wampcra: null, or the section that lets them sign a challenge with a secret.
+        scram: null, or the section that lets them prove that they know a password.
+        cryptosign: null, or the section that lets them sign a challenge with a key.
+        tls: null, or the section that takes their TLS client certificates.
+        cookie: null, or the section that lets pages log in by ``POST /session``.
         anonymous: null, or the section that lets everyone in.
         principals: who is known without a store.
+        dynamic: null, or the section that asks a procedure of yours who someone is.
     """
 
     checks: ClassVar[tuple[Check, ...]] = (
+        *CHECKS_OF_PRINCIPALS,
         Check(
-            "ticket",
-            ("ticket", "principals"),
-            "an object, since principals join by ticket",
-            lambda ticket, principals: "null" if principals and ticket is None else None,
+            "dynamic",
+            ("dynamic", "ticket", "wampcra", "scram", "cryptosign", "tls"),
+            "methods that are on, each by a section of its own beside it",
+            lambda dynamic, ticket, wampcra, scram, cryptosign, tls: methods_that_are_off(
+                dynamic, ticket=ticket, wampcra=wampcra, scram=scram, cryptosign=cryptosign, tls=tls
+            ),
         ),
-        Check("principals", ("principals",), "a ticket of its own for each principal", _shared_ticket),
+        Check(
+            "anonymous",
+            ("dynamic", "anonymous"),
+            "null, since authentication.dynamic decides who joins without a name",
+            anonymous_twice,
+        ),
+        Check("cookie", ("cookie", "ticket"), "a ticket section beside it, or null", without_tickets),
     )
 
     ticket: TicketAuthentication | None = TicketAuthentication()
+    wampcra: WampcraAuthentication | None = None
+    scram: ScramAuthentication | None = None
+    cryptosign: CryptosignAuthentication | None = None
+    tls: TlsAuthentication | None = None
+    cookie: CookieAuthentication | None = None
     anonymous: AnonymousAuthentication | None = None
     principals: Principals = ()
+    dynamic: DynamicAuthentication | None = None
 
 
 def _grants_reserved(actions: tuple[Action, ...], uri: str, match: Match, allow: bool) -> str | None:
@@ -273,23 +275,45 @@ class Authorization(Section, frozen=True, kw_only=True):
         sweep_seconds: how often the store is asked for all who are here, whatever
             it has told; what a lost notification costs at most.
         rules: everything else.
+        dynamic: procedures of yours that decide for some roles where nothing else does.
     """
+
+    checks: ClassVar[tuple[Check, ...]] = (Check("dynamic", ("dynamic",), "each role once", decided_twice),)
 
     organization: OrganizationRoot | None = "organization"
     topics: Topics = ()
     cache_seconds: CacheSeconds = 5.0
     sweep_seconds: Seconds = 60.0
     rules: Rules = ()
+    dynamic: DynamicAuthorizations = ()
 
 
 def _by_ticket(store: object, authentication: Authentication) -> bool:
     """Whether anyone can join by ticket."""
     ticket = authentication.ticket
-    return ticket is not None and (store is not None or bool(authentication.principals) or ticket.jwt is not None)
+    shown = any(principal.digest for principal in authentication.principals) or _asks(authentication, "ticket")
+    return ticket is not None and (store is not None or shown or ticket.jwt is not None)
+
+
+def _asks(authentication: Authentication, method: str) -> bool:
+    """Whether a procedure is asked who someone is that joins by a method."""
+    return authentication.dynamic is not None and method in authentication.dynamic.methods
+
+
+def _anonymously(authentication: Authentication) -> bool:
+    """Whether anyone can join without a name."""
+    return authentication.anonymous is not None or _asks(authentication, "anonymous")
+
+
+def _by_credentials(authentication: Authentication) -> tuple[str, ...]:
+    """The methods that are on by which one proves to be known, without a ticket."""
+    return tuple(
+        name for name in ("tls", "cryptosign", "scram", "wampcra") if getattr(authentication, name) is not None
+    )
 
 
 def _no_way_in(store: object, authentication: Authentication) -> str | None:
-    open_ = _by_ticket(store, authentication) or authentication.anonymous is not None
+    open_ = _by_ticket(store, authentication) or _anonymously(authentication) or _by_credentials(authentication)
     return None if open_ else "no way to join"
 
 
@@ -320,7 +344,9 @@ class Realm(Section, frozen=True, kw_only=True):
         authentication: who may join.
         authorization: what they may do then.
         topics: how topics are treated: what slow readers meet, what is kept.
+        retained: how much may be retained for those who subscribe later; null for nothing.
         history: how much may be kept in all, and where.
+        meta_api: what the meta API shows to whom.
         bridges: where events come from beside WAMP.
     """
 
@@ -328,15 +354,27 @@ class Realm(Section, frozen=True, kw_only=True):
         Check(
             "authentication",
             ("store", "authentication"),
-            "a ticket section with a store, principals or jwt, or an anonymous section",
+            "a ticket section with a store, principals or jwt, or one of wampcra, scram, cryptosign, tls and anonymous",
             _no_way_in,
         ),
         Check("store", ("store", "authentication"), "a store for authentication.ticket.jwt.jti_in_store", _nowhere),
+        Check(
+            "authorization",
+            ("authorization",),
+            "in dynamic only roles that may not register what decides: about those, rules alone decide",
+            judges_of_themselves,
+        ),
         Check(
             "store",
             ("store", "authentication"),
             "a preset whose tables hold tokens, or authentication.ticket.jwt with jti_in_store",
             _names_as_tokens,
+        ),
+        Check(
+            "store",
+            ("store", "authentication"),
+            'a store for authentication.cookie.keep "store"',
+            lambda store, authentication: without_store(store, authentication.cookie),
         ),
         Check(
             "bridges",
@@ -364,14 +402,18 @@ class Realm(Section, frozen=True, kw_only=True):
     authentication: Authentication = Authentication()
     authorization: Authorization = Authorization()
     topics: Options = ()
+    retained: Retention | None = Retention()
     history: Histories = Histories()
+    meta_api: MetaApi = MetaApi()
     bridges: Bridges = ()
 
     @property
     def authmethods(self) -> tuple[str, ...]:
         """The methods by which one can join, the one that tells most about a peer first."""
-        ticket, anonymous = _by_ticket(self.store, self.authentication), self.authentication.anonymous is not None
-        return ("ticket",) * ticket + ("anonymous",) * anonymous
+        ticket, anonymous = _by_ticket(self.store, self.authentication), _anonymously(self.authentication)
+        cookie = ticket and self.authentication.cookie is not None
+        known = ("ticket",) * ticket + ("cookie",) * cookie
+        return (*known, *_by_credentials(self.authentication), *("anonymous",) * anonymous)
 
 
 DEFAULT_ENDPOINT: Final = "tcp:8080:interface=127.0.0.1"
@@ -386,6 +428,14 @@ def _untrusting(listen: tuple[Listen, ...], proxies: tuple[str, ...]) -> str | N
         if listener.proxy_protocol and not fitting:
             return f"none that could speak it to listen[{index}]"
     return None
+
+
+def _no_certificates(listen: tuple[Listen, ...], realms: tuple[Realm, ...]) -> str | None:
+    """Which realm takes certificates that no listener asks for; None if there is none."""
+    if any(listener.client_certificates is not None for listener in listen):
+        return None
+    index = next((index for index, realm in enumerate(realms) if realm.authentication.tls is not None), None)
+    return None if index is None else f"none for realms[{index}]"
 
 
 class Configuration(Section, frozen=True, kw_only=True):
@@ -405,6 +455,7 @@ class Configuration(Section, frozen=True, kw_only=True):
             ``never`` for none. ``docs/revocation.md``.
         expiry_warning_seconds: so long before a token ends its session is told on ``wampgate.auth.expiring``.
         limits: what protects the router and its clients from one another.
+        compression: null, or the section by which messages on WebSockets are compressed.
         realms: at least one.
     """
 
@@ -414,6 +465,18 @@ class Configuration(Section, frozen=True, kw_only=True):
             ("listen", "trusted_proxies"),
             "the addresses of the proxies that speak the PROXY protocol to a listener with proxy_protocol",
             _untrusting,
+        ),
+        Check(
+            "listen",
+            ("listen", "realms"),
+            "client_certificates in a listener, where a realm has authentication.tls",
+            _no_certificates,
+        ),
+        Check(
+            "realms",
+            ("realms",),
+            "for each procedure of a section dynamic a rule in its realm by which a role may register it",
+            unanswered,
         ),
     )
 
@@ -432,6 +495,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     subscription_revocation: Literal["auto", "always", "never"] = "auto"
     expiry_warning_seconds: Seconds = 60.0
     limits: Limits = Limits()
+    compression: Compression | None = None
     realms: Annotated[
         tuple[Realm, ...],
         Meta(min_length=1, description="a list of at least one realm", extra={"unique": Unique(("name",))}),

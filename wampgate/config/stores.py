@@ -6,6 +6,7 @@ from wampgate.config.section import Check, Section
 from wampgate.config.values import (
     CacheSeconds,
     PoolSize,
+    PostgresCredentialsQuery,
     PostgresDsn,
     PostgresMembershipQuery,
     PostgresTimeZone,
@@ -43,6 +44,8 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
         token_query: instead of the query for these tables. Parameter
             ``%(token)s``; ``docs/postgres.md`` names the columns.
         membership_query: likewise. Parameter ``%(user)s``.
+        credentials_query: likewise, for those who show no token. Parameters
+            ``%(authmethod)s``, ``%(authid)s`` and ``%(key)s``.
         token_hash: how the table holds tokens: as the SHA-256 in lower-case
             hexadecimal, or ``plain`` for tables that exist already; null for what
             the preset's server does, and SHA-256 without a preset.
@@ -70,6 +73,7 @@ class PostgresStore(Section, frozen=True, kw_only=True, tag_field="type", tag="p
     preset: Preset | None = None
     token_query: PostgresTokenQuery | None = None
     membership_query: PostgresMembershipQuery | None = None
+    credentials_query: PostgresCredentialsQuery | None = None
     token_hash: TokenHash | None = None
     timezone: PostgresTimeZone = "UTC"
     allow_null_expires: bool = False

@@ -122,6 +122,16 @@ PostgresMembershipQuery = Annotated[
         extra={"accepts": formats.postgres_query_of("user")},
     ),
 ]
+PostgresCredentialsQuery = Annotated[
+    str,
+    Meta(
+        description=(
+            "a query with the parameters %(authmethod)s, %(authid)s and %(key)s, besides them none but %(timezone)s"
+            ' (a literal percent sign is "%%")'
+        ),
+        extra={"accepts": formats.postgres_query_of("authmethod", "authid", "key")},
+    ),
+]
 SqliteTokenQuery = Annotated[
     str,
     Meta(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from wampgate.core.buckets import CALLS, SUBSCRIBES
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
-from wampgate.core.features import CALLER_PROGRESSIVE_INVOCATIONS
+from wampgate.core.features import CALLER_PASSTHRU, CALLER_PROGRESSIVE_INVOCATIONS
+from wampgate.core.passthru import check_announced
 from wampgate.core.requests import INVALID
 from wampgate.core.uri import is_pattern, is_uri
 from wampgate.wire.messages import Call, Error, Invocation, Registered, Unregistered
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from wampgate.core.interfaces import Deliver
     from wampgate.core.requests import Requests
     from wampgate.core.session import Session
-    from wampgate.wire.messages import Cancel, Register, Unregister, Yield
+    from wampgate.wire.messages import CallOptions, Cancel, Register, Unregister, Yield
 
 
 class Calling:
@@ -33,11 +34,18 @@ class Calling:
         self._deliver = deliver
 
     def call(self, session: Session, message: Call, payload: Payload) -> None:
-        """CALL: one RESULT or ERROR ends it."""
+        """CALL: one RESULT or ERROR ends it.
+
+        Raises:
+            ProtocolViolation: it needs a feature that this session has not announced, or its id is in use.
+        """
         if message.request <= session.last_request and self._continued(session, message, payload):
             return
         requests = self._requests
         requests.begin(session, message)
+        options = message.options
+        if options.progress or options.ppt_scheme or options.enc_algo is not None:
+            _check_announced(session, options)
         if requests.buckets is not None and (excess := requests.count(session, CALLS)) is not None:
             requests.refuse(session, message, excess)
         elif not is_uri(message.procedure):
@@ -50,7 +58,7 @@ class Calling:
             else:
                 ask = partial(self._authorize, session, "call", message.procedure, "exact")
                 requests.wait(session, message, answer, ask, partial(self._called, session, message, payload))
-            if message.options.progress and session.inbox is not None and message.request in session.inbox.requests:
+            if options.progress and session.inbox is not None and message.request in session.inbox.requests:
                 session.inbox.early[message.request] = [(message, payload)]
 
     def _called(self, session: Session, message: Call, payload: Payload, decision: Decision) -> None:
@@ -177,3 +185,15 @@ class Calling:
         if not is_uri(message.error):
             message.error = uri.INVALID_URI
         self._dealer.failed(session, message, payload)
+
+
+def _check_announced(caller: Session, options: CallOptions) -> None:
+    """See that a caller has announced what its call needs, whatever becomes of the call.
+
+    Raises:
+        ProtocolViolation: it has not.
+    """
+    if options.opaque:
+        check_announced(caller, CALLER_PASSTHRU)
+    if options.progress and not caller.features & CALLER_PROGRESSIVE_INVOCATIONS:
+        raise ProtocolViolation("CALL.Options.progress needs progressive_call_invocations announced in HELLO")

@@ -130,7 +130,6 @@ class Dealer:
         Raises:
             RequestRefused: there is no such procedure, none of its callees takes one more call or
                 what the call needs, or the caller asks to be disclosed and must not be.
-            ProtocolViolation: the call needs a feature that the caller has not announced.
         """
         procedure = message.procedure
         registration = self._exact.get(procedure) or self.registrations.best(procedure)
@@ -179,18 +178,17 @@ class Dealer:
         """What a call has that most have not; written into the invocation's details as well.
 
         Raises:
-            RequestRefused, ProtocolViolation: see :meth:`call`.
+            RequestRefused: see :meth:`call`.
         """
         options = message.options
         announced = place.session.features
         particulars = Particulars(message.procedure, details, place if place.concurrency else None)
         if options.opaque:
-            check_announced(caller, features.CALLER_PASSTHRU)
             if not announced & features.CALLEE_PASSTHRU:
                 raise NOT_SUPPORTED
             sealed(details, options)
         if options.progress:
-            _check_streaming(caller, announced)
+            _check_streaming(announced)
             particulars.streaming = details.progress = True
         if options.receive_progress:
             particulars.receives_progress = True
@@ -390,9 +388,7 @@ def _check_asked(callee: Session, invocation: int) -> None:
         raise ProtocolViolation(f"no invocation {invocation} was sent to this session")
 
 
-def _check_streaming(caller: Session, announced: int) -> None:
-    if not caller.features & features.CALLER_PROGRESSIVE_INVOCATIONS:
-        raise ProtocolViolation("CALL.Options.progress needs progressive_call_invocations announced in HELLO")
+def _check_streaming(announced: int) -> None:
     if announced & _STREAMED != _STREAMED:
         raise RequestRefused(
             uri.FEATURE_NOT_SUPPORTED, "the callee has not announced progressive_call_invocations and call_canceling"

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from wampgate.core.slow_readers import Perishable
     from wampgate.wire.messages import Event, Match
 
-Why: TypeAlias = Literal["slow_reader", "bridge_interrupted", "stream_trimmed"]
-"""Why events were missed: the reader was too slow, they may have been lost before they came here, or a
-stream had let go of them before they were read."""
+Why: TypeAlias = Literal["slow_reader", "bridge_interrupted", "stream_trimmed", "too_long", "undecided"]
+"""Why events were missed: the reader was too slow, they may have been lost before they came here, a stream
+had let go of them before they were read, they are longer than the reader takes (RawSocket), or it could
+not be decided whether the reader may have them (meta events)."""
 
 _NAMED: Final = 100
 """A session is told of so many of its subscriptions one by one; of the others with one event for all."""

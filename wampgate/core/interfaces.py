@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from wampgate.core.broker import Subscription
     from wampgate.core.decisions import Action, Decision, Pending
+    from wampgate.core.registrations import Registration
     from wampgate.core.session import Session
     from wampgate.core.stored_events import StoredEvent
     from wampgate.wire.messages import HelloDetails, Match, Message
     from wampgate.wire.payload import Payload
 
-EndBy: TypeAlias = Literal["authid", "user", "token_hash", "organization", "address", "session"]
+EndBy: TypeAlias = Literal["authid", "user", "token_hash", "organization", "address", "session", "login"]
 """By what sessions are named that shall end."""
+
+
+NOT_ACCEPTED: Final = "the credentials are not accepted"
+"""What a client hears whose answer, key or certificate is refused, whatever the reason."""
 
 
 class Ticket:
@@ -65,6 +72,8 @@ class Principal:
             then count instead of the store's memberships; None for all others.
         issued: of a signed token, what it says of itself.
         organization: the organization that it asked for in its HTTP request instead of in HELLO.
+        known: the row of a store by which it is known; None without one.
+        login: the login by cookie that it belongs to, which ends with it; None without one.
     """
 
     authid: str
@@ -79,6 +88,25 @@ class Principal:
     organizations: Mapping[str, str] | None = None
     issued: Issued | None = None
     organization: str | None = None
+    known: Known | None = None
+    login: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A store's row by which a principal is known, kept to ask the store again whether it still stands there.
+
+    Attributes:
+        authmethod: the row's.
+        authid: the row's.
+        key: the public key or fingerprint that the row holds; empty for none.
+        content: a digest of all that it says: another one means that the row says something else by now.
+    """
+
+    authmethod: str
+    authid: str
+    key: str = ""
+    content: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +138,8 @@ class Credentials:
             ``fingerprint`` (SHA-256 of the certificate's DER, hexadecimal).
         user: the user id whose memberships count; None for a principal that is no user.
         extra: goes into WELCOME's authextra.
+        seconds_left: how long they are still good, more than 0; infinity if they never end.
+        known: the row of a store where they stand, for :attr:`Principal.known`; None for all others.
     """
 
     authid: str
@@ -118,13 +148,15 @@ class Credentials:
     secret: Mapping[str, Any] = field(repr=False)
     user: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    seconds_left: float = math.inf
+    known: Known | None = None
 
 
 class CredentialSource(Protocol):
     """Where principals are known: the configuration, a store, a dynamic authenticator."""
 
     async def credentials(
-        self, authmethod: str, authid: str | None, key: str | None, details: HelloDetails
+        self, authmethod: str, authid: str | None, key: str | None, details: HelloDetails, connection: Connection
     ) -> Credentials | None:
         """By what a principal is known for a method; None if it is not known here.
 
@@ -134,10 +166,24 @@ class CredentialSource(Protocol):
             key: what it shows instead: a public key or a certificate's fingerprint, in lower-case
                 hexadecimal; None for the methods that know no such thing.
             details: HELLO's, for those who decide by more than that.
+            connection: the peer's, likewise.
 
         Raises:
             JoinRefused: this client may not join, with the reason.
             StoreUnavailable: it can't be said now.
+        """
+
+
+class CredentialStore(CredentialSource, Protocol):
+    """A store that holds credentials in rows which may change while sessions live that joined by them."""
+
+    async def credentials_of(self, known: Sequence[Known]) -> Mapping[Known, Credentials]:
+        """What many rows say now, by what was known of them; one that is gone or of no use is missing.
+
+        Never shares the answer to a question that was asked before.
+
+        Raises:
+            StoreUnavailable: not all answers could be had in time.
         """
 
 
@@ -177,7 +223,8 @@ class Change:
     """Something in a token store may have changed. A hint only: who hears it asks the store.
 
     Attributes:
-        users: whose memberships or tokens may have changed, by user id.
+        users: whose memberships, tokens or logins may have changed, by user id, and whose credentials,
+            by authid.
         everything: whether anything may have changed, for anyone.
     """
 
@@ -273,10 +320,19 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What the client has to answer ("Authentication Methods")."""
+    """What the client has to answer ("Authentication Methods").
+
+    Attributes:
+        method: the authmethod.
+        extra: what the client is sent of it.
+        session: the session id that it promises; None where it promises none.
+        private: what the authenticator needs to judge the answer, and the client is not sent.
+    """
 
     method: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+    session: int | None = None
+    private: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +483,42 @@ class InterestWatcher(Protocol):
 
     def ended(self, topic: str, match: Match) -> None:
         """Its last subscriber is gone. Never raises, and does no more than note it."""
+
+
+class SubscriptionObserver(Protocol):
+    """Hears what becomes of subscriptions, in the order in which it happens ("Subscription Meta API").
+
+    The subscriber has had its SUBSCRIBED before; and of what a session loses at once, all is lost
+    before the first of it is told.
+    """
+
+    def created(self, session: Session, subscription: Subscription) -> None:
+        """A topic or pattern has its first subscriber. Never raises."""
+
+    def subscribed(self, session: Session, subscription: Subscription) -> None:
+        """A session has become a subscriber; after ``created``. Never raises."""
+
+    def unsubscribed(self, session: Session, subscription: Subscription) -> None:
+        """A session is a subscriber no more. Never raises."""
+
+    def deleted(self, session: Session, subscription: Subscription) -> None:
+        """The last subscriber is gone; after its ``unsubscribed``. Never raises."""
+
+
+class RegistrationObserver(Protocol):
+    """Hears what becomes of registrations, in the order in which it happens ("Registration Meta API")."""
+
+    def created(self, session: Session, registration: Registration) -> None:
+        """A procedure or pattern has its first callee. Never raises."""
+
+    def registered(self, session: Session, registration: Registration) -> None:
+        """A session has become a callee; after ``created``. Never raises."""
+
+    def unregistered(self, session: Session, registration: Registration) -> None:
+        """A session is a callee no more. Never raises."""
+
+    def deleted(self, session: Session, registration: Registration) -> None:
+        """The last callee is gone; after its ``unregistered``. Never raises."""
 
 
 class Outlet(Protocol):

@@ -46,7 +46,7 @@ class Kills:
         """
         concerned = self._test(by, value)
         sessions = [s for s in self._realm.sessions.values() if s is not spare and concerned(s)]
-        return self._end(sessions, reason, message)
+        return self.end_these(sessions, reason, message)
 
     def end_subscribers(self, uri: str, match: Match) -> int:
         """End all sessions with a subscription that this one covers; how many those were."""
@@ -60,9 +60,10 @@ class Kills:
             # The router's own sessions, as what sends events out again, are none that anyone can end.
             if session.id in self._realm.sessions
         }
-        return self._end(sessions)
+        return self.end_these(sessions)
 
-    def _end(self, sessions: Collection[Session], reason: str = uri.KILLED, message: str = MESSAGE) -> int:
+    def end_these(self, sessions: Collection[Session], reason: str = uri.KILLED, message: str | None = MESSAGE) -> int:
+        """End sessions; how many those were. See :meth:`end`; without a message, the peers get none."""
         for session in sessions:
             self._realm.goodbye(session, reason, message)
         return len(sessions)
@@ -76,6 +77,8 @@ class Kills:
             return lambda session: session.principal.token_id == value
         if by == "address":
             return lambda session: session.connection.address == value
+        if by == "login":
+            return lambda session: session.principal.login == value
         if by == "session":
             return lambda session: str(session.id) == value
         return lambda session: self._is_member(session, value)

@@ -43,7 +43,7 @@ class PublishSubscribe:
         requests = self._requests
         requests.begin(session, message)
         options = message.options
-        if options.ppt_scheme is not None or options.enc_algo is not None:
+        if options.ppt_scheme or options.enc_algo is not None:
             check_announced(session, PUBLISHER_PASSTHRU)
         if requests.buckets is not None and (excess := requests.count(session, PUBLISHES)) is not None:
             self._refuse_publish(session, message, excess)

@@ -13,15 +13,20 @@ from wampgate.core.errors import JoinRefused, ProtocolViolation, uri
 from wampgate.core.gaps import Gap, Gaps
 from wampgate.core.ids import PublicationIds
 from wampgate.core.limits import SessionLimits
-from wampgate.core.private import HISTORY_PROCEDURES, OWN_PROCEDURES, PRIVATE
+from wampgate.core.meta import MetaEvents
+from wampgate.core.private import HISTORY_PROCEDURES, OWN_PROCEDURES, PRIVATE, TESTAMENT_PROCEDURES
 from wampgate.core.publish_subscribe import PublishSubscribe
 from wampgate.core.requests import Requests
+from wampgate.core.retained import DEFAULT_BOUNDS, RetainedEvents
 from wampgate.core.revocation import Revocations
 from wampgate.core.roles import announced
+from wampgate.core.testament import Testaments
 from wampgate.core.topics import Topics
 from wampgate.core.uri import is_reserved
+from wampgate.core.visibility import Visibility
 from wampgate.wire.messages import (
     Call,
+    Cancel,
     Error,
     Publish,
     Register,
@@ -36,10 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from wampgate.core.buckets import Buckets
+    from wampgate.core.deadlines import Deadlines
     from wampgate.core.decisions import Action, Pending
     from wampgate.core.gaps import Why
     from wampgate.core.history import History
     from wampgate.core.interfaces import Admission, Authenticator, Authorizer, Deliver, Principal, Record
+    from wampgate.core.retained import RetentionBounds
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
 
@@ -52,8 +59,11 @@ class Realm:
         sessions_by_user: the sessions of the token store's users, by user id.
         sessions_by_authid: how many sessions each authid has; counted only where they are limited.
         overdone: told of each session that has sent too much for too long.
-        goodbye: ends a session from our side, for a reason (a URI) and with a message.
-        joined, left: told of each session that comes, with the time when it began to, and goes.
+        goodbye: ends a session from our side, for a reason (a URI) and with a message, if there is one.
+        joined, left: told, in this order, of each session that comes, with the time when it began to, and goes.
+        visibility: which sessions each session may see.
+        meta: tells of what comes and goes.
+        testaments: what sessions leave to be published.
         topics: how each topic is treated.
         history: what is kept of them; None where nothing is.
         roles: what WELCOME announces here.
@@ -72,10 +82,12 @@ class Realm:
         admission: Admission,
         authenticators: Mapping[str, Authenticator],
         record: Record,
+        deadlines: Deadlines,
         limits: SessionLimits | None = None,
         buckets: Buckets | None = None,
         topics: Topics | None = None,
         history: History | None = None,
+        retention: RetentionBounds | None = DEFAULT_BOUNDS,
     ) -> None:
         self.name = name
         self.authenticators = authenticators
@@ -84,29 +96,35 @@ class Realm:
         self.sessions_by_user: dict[str, list[Session]] = {}
         self.sessions_by_authid: Counter[str] = Counter()
         self.overdone: Callable[[Session], None] = _unheard
-        self.goodbye: Callable[[Session, str, str], None] = _unheard
-        self.joined: Callable[[Session, float], None] = _unheard
-        self.left: Callable[[Session], None] = _unheard
+        self.goodbye: Callable[[Session, str, str | None], None] = _unheard
         self.counters: Counter[str] = Counter()
         self.topics = topics or Topics()
         self.history = history
         if history is not None:
             history.counters = self.counters
-        self.roles = announced(history=history is not None)
-        self.broker = Broker(deliver, PublicationIds(), self.topics, history=history)
+        self.roles = announced(history=history is not None, retention=retention is not None)
+        retained = None if retention is None else RetainedEvents(self.topics, retention, self.counters)
+        self.broker = Broker(deliver, PublicationIds(), self.topics, history=history, retained=retained)
         self.gaps = Gaps(self.broker)
-        self.dealer = Dealer(deliver)
+        self.dealer = Dealer(deliver, deadlines)
         self._authorizer = authorizer
         self.record = record
+        self.visibility = Visibility()
+        self.testaments = Testaments(self)
+        self.meta = MetaEvents(self, deliver, PublicationIds())
+        # Who comes is told of before anything may end it, who goes before anything of it is forgotten.
+        self.joined: list[Callable[[Session, float], None]] = [self.meta.joined]
+        self.left: list[Callable[[Session], None]] = [self.meta.left]
         self._revocations = Revocations(self, deliver, record)
         self.requests = requests = Requests(self, deliver, limits or SessionLimits(), buckets)
-        publish_subscribe = PublishSubscribe(requests, self.broker, deliver)
+        publish_subscribe = PublishSubscribe(requests, self.broker, self.topics, deliver)
         calling = Calling(requests, self.dealer, deliver)
         self._handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
             Publish: publish_subscribe.publish,
             Subscribe: publish_subscribe.subscribe,
             Unsubscribe: publish_subscribe.unsubscribe,
             Call: calling.call,
+            Cancel: calling.cancel,
             Yield: calling.yielded,
             Error: calling.failed,
             Register: calling.register,
@@ -137,8 +155,23 @@ class Realm:
         if user is not None:
             self.sessions_by_user.setdefault(user, []).append(session)
 
-    def leave(self, session: Session) -> None:
-        """Let a session go: afterwards nothing here knows it."""
+    def welcomed(self, session: Session, since: float) -> None:
+        """Tell those who want to know that a session has its WELCOME.
+
+        Args:
+            session: who has joined.
+            since: when it began to, by the monotonic clock.
+        """
+        for joined in self.joined:
+            joined(session, since)
+
+    def leave(self, session: Session, reason: str = "") -> None:
+        """Let a session go: afterwards nothing here knows it, and what it has left is published.
+
+        Args:
+            session: who leaves.
+            reason: why it was ended, a URI; empty where it left by itself.
+        """
         if self.sessions.pop(session.id, None) is None:
             return
         if self.requests.limits.sessions_per_authid:
@@ -153,7 +186,15 @@ class Realm:
             session.inbox.clear()
         self.broker.leave(session)
         self.dealer.leave(session)
-        self.left(session)
+        self.testaments.read(session, reason)
+        for left in self.left:
+            left(session)
+
+    def clear(self) -> None:
+        """Everyone is about to be sent away: from now on nobody receives anything but histories and outlets."""
+        self.meta.stop()
+        for session in self.sessions.values():
+            self.broker.leave(session)
 
     def _give_place_back(self, authid: str) -> None:
         self.sessions_by_authid[authid] -= 1
@@ -187,6 +228,8 @@ class Realm:
         elif action == "call" and subject in _SELF_DECIDING:
             if subject in HISTORY_PROCEDURES:
                 return _HISTORY
+            if subject in TESTAMENT_PROCEDURES:
+                return _TESTAMENT
             if principal.user is not None:
                 return _OWN
         return self._authorizer.authorize(principal, action, subject, match)
@@ -213,8 +256,9 @@ def _unheard(*_: object) -> None:
     """No one wants to know."""
 
 
-_SELF_DECIDING: Final = OWN_PROCEDURES | HISTORY_PROCEDURES
+_SELF_DECIDING: Final = OWN_PROCEDURES | HISTORY_PROCEDURES | TESTAMENT_PROCEDURES
 _RESERVED: Final = Decision(False, "wamp. and wampgate. are the router's own")
 _PRIVATE: Final = Decision(True, "what the router tells this session alone")
 _OWN: Final = Decision(True, "what every user may ask of its own session")
+_TESTAMENT: Final = Decision(True, "whoever may publish on a topic may leave a testament there; that is asked for each")
 _HISTORY: Final = Decision(True, "whoever may subscribe to a topic may read its history; that is asked for each call")

@@ -102,11 +102,7 @@ class Requests:
         def act_if_still_here(decision: Decision) -> None:
             if not session.established:
                 return
-            try:
-                act(decision)
-            except ProtocolViolation as violation:
-                # Whoever decides must not learn of it: others may wait for the same answer.
-                self._realm.violated(session, str(violation))
+            act(decision)
             if len(inbox) == self.limits.inbox // 2:
                 session.link.resume()
 

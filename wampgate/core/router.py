@@ -10,7 +10,7 @@ from wampgate.core import errors
 from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_by_goodbye, ending_of, uri
 from wampgate.core.features import CALLEE_REVOCATION, SUBSCRIBER_REVOCATION, announced_by
 from wampgate.core.ids import random_id
-from wampgate.core.interfaces import Challenge
+from wampgate.core.interfaces import NOT_ACCEPTED, Challenge
 from wampgate.core.private import EXPIRING
 from wampgate.core.session import Joining, Session, State, offered
 from wampgate.core.uri import is_uri
@@ -140,10 +140,15 @@ class Router:
 
     # --- what the operator, an expired token or a shutdown asks for ---
 
-    def goodbye(self, session: Session, reason: str, message: str) -> None:
+    def goodbye(self, session: Session, reason: str, message: str | None) -> None:
         """End an established session from our side; its peer has :data:`GOODBYE_SECONDS` to answer.
 
         Nothing else reaches it any more: the events that wait for it are taken back.
+
+        Args:
+            session: who has to go.
+            reason: a URI.
+            message: one sentence for the peer; None for none.
         """
         if session.state is not State.ESTABLISHED:
             return
@@ -153,8 +158,9 @@ class Router:
         if self._farewell == "never":
             self._close(session, code, reason)
             return
-        self._deliver(Goodbye({"message": message}, reason), NO_PAYLOAD, (session,))
-        self._end(session, State.CLOSING)
+        details = {} if message is None else {"message": message}
+        self._deliver(Goodbye(details, reason), NO_PAYLOAD, (session,))
+        self._end(session, State.CLOSING, reason)
         session.deadline = self._deadlines.after(GOODBYE_SECONDS, lambda: self._close(session, code, reason))
 
     def expire(self, session: Session, when: float) -> None:
@@ -236,10 +242,11 @@ class Router:
             return
         session.joining = Joining(realm, message.details, authenticator, self._deadlines.now())
         connection = session.connection
-        if connection.shows_token and authenticator.authmethod == "ticket":
-            self._attempt(session, _shown_token(connection), lambda: authenticator.hello(message.details, connection))
-        else:
+        guess = _guess_of_hello(session, authenticator.authmethod)
+        if guess is None:
             self._run(self._ask(session, authenticator.hello(message.details, connection)))
+        else:
+            self._attempt(session, guess, lambda: authenticator.hello(message.details, connection))
 
     def _allow_until_joined(self, session: Session) -> None:
         """From HELLO's deadline to WELCOME's; both count from the opened connection."""
@@ -262,16 +269,18 @@ class Router:
             raise ProtocolViolation("no challenge was sent")
         session.state = State.AUTHENTICATING
         authenticate, challenge = joining.authenticator.authenticate, joining.challenge
+        # Equal tickets need one look-up; equal answers to different challenges are guesses of their own.
+        guess = message.signature if challenge.method == "ticket" else _alone(session)
         self._attempt(
             session,
-            message.signature,
+            guess,
             lambda: authenticate(joining.details, challenge, message.signature, message.extra),
         )
 
     def _attempt(
         self, session: Session, token: str, step: Callable[[], Coroutine[Any, Any, Challenge | Principal]]
     ) -> None:
-        """Have a token looked at, as soon as its address may have one more looked at."""
+        """Have a token, or an answer, looked at, as soon as its address may have one more looked at."""
         network = session.connection.network
 
         def check() -> None:
@@ -296,7 +305,8 @@ class Router:
         self.counters[f"limit_{limit}"] += 1
         # Not told apart from a wrong token: who guesses must not learn when to go on.
         log = f"too many refused logins from this address: limits.{limit}"
-        self._refuse_join(session, uri.AUTHENTICATION_DENIED, "the token is not accepted", log)
+        method = "ticket" if session.joining is None else session.joining.authenticator.authmethod
+        self._refuse_join(session, uri.AUTHENTICATION_DENIED, _NOT_ACCEPTED.get(method, NOT_ACCEPTED), log)
         return True
 
     async def _ask(self, session: Session, step: Awaitable[Challenge | Principal]) -> None:
@@ -331,12 +341,14 @@ class Router:
         if session.state is not State.AUTHENTICATING:
             return
         realm = joining.realm
+        _check_names(principal)
         realm.check_place(principal)
+        promised = None if joining.challenge is None else joining.challenge.session
         session.joining = None
         session.principal = principal
         session.connection = session.connection.without_token()
         session.realm = realm
-        session.id = random_id()
+        session.id = promised or random_id()
         while session.id in realm.sessions:
             session.id = random_id()
         session.state = State.ESTABLISHED
@@ -359,7 +371,7 @@ class Router:
         self._deliver(Welcome(session.id, details), NO_PAYLOAD, (session,))
         self._record("joined", session)
         # What changed meanwhile may end the session at once: GOODBYE must not come before WELCOME.
-        realm.joined(session, joining.since)
+        realm.welcomed(session, joining.since)
 
     def _refuse_join(self, session: Session, error: str, message: str, log: str) -> None:
         if session.state is State.CLOSED:
@@ -404,19 +416,35 @@ class Router:
         self._close(session, code, error)
 
     def _close(self, session: Session, code: int, reason: str) -> None:
-        self._end(session)
+        self._end(session, reason=reason)
         # An administrator's reason may be longer than a close frame's.
         session.link.close(code, reason.encode()[:_MAX_REASON].decode(errors="ignore"))
 
-    def _end(self, session: Session, state: State = State.CLOSED) -> None:
+    def _end(self, session: Session, state: State = State.CLOSED, reason: str = "") -> None:
         """Let go of everything a session holds; nothing it sent and nothing it is sent counts any more."""
         before, session.state = session.state, state
         self._deadlines.cancel(session.deadline)
         session.deadline = None
         session.joining = None
         if before is State.ESTABLISHED:
-            session.realm.leave(session)
+            session.realm.leave(session, reason)
             self._record("left", session)
+
+
+_NOT_ACCEPTED: Final = {"ticket": "the token is not accepted", "cookie": "the session cookie is not accepted"}
+"""What methods say that have words of their own for a wrong guess."""
+
+
+def _guess_of_hello(session: Session, authmethod: str) -> str | None:
+    """What a HELLO has looked up, as it counts for the guesses of its address; None if nothing is looked up for it."""
+    if authmethod == "ticket":
+        return _shown_token(session.connection) if session.connection.shows_token else None
+    return None if authmethod == "anonymous" else _alone(session)
+
+
+def _alone(session: Session) -> str:
+    """Stands for a guess that no other session makes."""
+    return f"session {id(session)}"
 
 
 def _shown_token(connection: Connection) -> str:
@@ -425,15 +453,25 @@ def _shown_token(connection: Connection) -> str:
     return ticket.reveal() if ticket else ""
 
 
+def _check_names(principal: Principal) -> None:
+    """See that a principal's names can be told: text with NUL in it is binary data to readers of JSON.
+
+    Raises:
+        JoinRefused: they can't.
+    """
+    if "\0" in principal.authid or "\0" in principal.authrole:
+        raise JoinRefused(uri.AUTHENTICATION_DENIED, "the token is not accepted", "its authid or authrole holds NUL")
+
+
 def _features(details: HelloDetails, agent: str, told: RevocationTold) -> int:
     """What a client has announced, less what it doesn't survive ("Subscription Revocation").
 
     Autobahn Python announces that it takes an UNSUBSCRIBED that it didn't ask for, and
     then dies of the request id 0 with a ProtocolError; it learns from `wampgate.revoked`
     alone, unless it is configured that whoever announces it gets one. The same goes for
-    UNREGISTERED.
+    UNREGISTERED. Over RawSocket no client says what it is: it may be that one.
     """
     announced = announced_by(details.roles)
-    if told == "always" or (told == "auto" and not agent.startswith("AutobahnPython")):
+    if told == "always" or (told == "auto" and not agent.startswith(("AutobahnPython", "RawSocket"))):
         return announced
     return announced & ~(SUBSCRIBER_REVOCATION | CALLEE_REVOCATION)

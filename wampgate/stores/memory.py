@@ -1,22 +1,31 @@
-"""A token store in memory: the reference that the others are measured by, and the one for tests and embedding."""
+"""A store in memory: the reference that the others are measured by, and the one for tests and embedding."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
 from wampgate.core.interfaces import Change, Membership, Token
+from wampgate.stores.credential_rows import Asked, RowUnusable, credentials_of
 from wampgate.stores.questions import is_askable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wampgate.core.interfaces import Connection, Credentials, Known
+    from wampgate.wire.messages import HelloDetails
+
+log = Logger()
+
 
 class MemoryTokenStore:
-    """Tokens and memberships in dictionaries; tokens only by their hash.
+    """Tokens, memberships and credentials in dictionaries; tokens only by their hash.
 
     Args:
         clock: tells the time in seconds; only differences count.
@@ -26,6 +35,8 @@ class MemoryTokenStore:
         self._clock = clock
         self._tokens: dict[bytes, tuple[str, float]] = {}
         self._roles: dict[str, dict[str, str]] = {}
+        self._credentials: dict[tuple[str, str, str], tuple[str, str | None, str, float]] = {}
+        self._reported: set[str] = set()
         self._available = True
         self._changed: Callable[[Change], None] | None = None
 
@@ -64,6 +75,40 @@ class MemoryTokenStore:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         return {user: await self.memberships(user) for user in users}
 
+    async def credentials(
+        self,
+        authmethod: str,
+        authid: str | None,
+        key: str | None,
+        details: HelloDetails,  # noqa: ARG002 - the interface's
+        connection: Connection,  # noqa: ARG002 - the interface's
+    ) -> Credentials | None:
+        """See :class:`wampgate.core.interfaces.CredentialSource`."""
+        self._check_available()
+        return self._credentials_for(Asked(authmethod, authid or "", key or ""))
+
+    async def credentials_of(self, known: Sequence[Known]) -> Mapping[Known, Credentials]:
+        """See :class:`wampgate.core.interfaces.CredentialStore`."""
+        self._check_available()
+        found = ((one, self._credentials_for(Asked(one.authmethod, one.authid, one.key))) for one in known)
+        return {one: credentials for one, credentials in found if credentials is not None}
+
+    def _credentials_for(self, asked: Asked) -> Credentials | None:
+        if not asked.is_askable:
+            return None
+        rows = [
+            (authid, key, role, user, data, expires - self._clock())
+            for (authmethod, authid, key), (role, user, data, expires) in self._credentials.items()
+            if authmethod == asked.authmethod
+        ]
+        try:
+            return credentials_of(rows, asked)
+        except RowUnusable as fault:
+            if str(fault) not in self._reported:
+                self._reported.add(str(fault))
+                log.error("credentials: {fault}", fault=str(fault))  # noqa: TRY400 - a row's fault: no traceback
+            return None
+
     def watch(self, changed: Callable[[Change], None]) -> None:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         self._changed = changed
@@ -95,6 +140,28 @@ class MemoryTokenStore:
         """End a membership; nothing happens if there is none."""
         if self._roles.get(user, {}).pop(organization, None) is not None:
             self._tell(user)
+
+    def add_credentials(
+        self,
+        authmethod: str,
+        authid: str,
+        key: str = "",
+        *,
+        role: str = "",
+        user: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        seconds: float = math.inf,
+    ) -> None:
+        """Add a principal's credentials, good for so many seconds from now, or change those that are there."""
+        # As text, as it would stand in a table.
+        text = msgspec.json.encode(data or {}).decode()
+        self._credentials[authmethod, authid, key] = (role, user, text, self._clock() + seconds)
+        self._tell(authid)
+
+    def remove_credentials(self, authmethod: str, authid: str, key: str = "") -> None:
+        """Take credentials away; nothing happens if there are none."""
+        if self._credentials.pop((authmethod, authid, key), None) is not None:
+            self._tell(authid)
 
     def go_down(self) -> None:
         """Answer nothing any more and hear of nothing, as a database that is gone."""

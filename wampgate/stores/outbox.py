@@ -19,12 +19,12 @@ from wampgate.core.errors import RequestRefused, StoreUnavailable
 from wampgate.core.matching import covers
 from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.engine import QueryRefused
 from wampgate.stores.outbox_rows import Poison
 from wampgate.stores.outbox_table import ABANDONED_SECONDS, NameTaken, OutboxTable
 from wampgate.stores.outbox_wake import OutboxWake
 from wampgate.stores.postgres_address import PostgresAddress
 from wampgate.stores.postgres_pool import PostgresPool
-from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from wampgate.stores.deadlines import Clock
+    from wampgate.stores.engine import Engine, Rows
     from wampgate.stores.outbox_rows import Poison
-    from wampgate.stores.sql import Engine, Rows
 
 PORTION_BYTES: Final = 2 << 20
 """So much is read at a time, and one row more; reading it takes about 10 ms."""
@@ -67,7 +67,7 @@ class OutboxTable:
     """Asks and tells a database's tables; see :mod:`wampgate.stores.outbox_sql`.
 
     All methods raise :class:`wampgate.core.errors.StoreUnavailable` while the database can't be asked
-    and :class:`wampgate.stores.sql.QueryRefused` when it refuses.
+    and :class:`wampgate.stores.engine.QueryRefused` when it refuses.
 
     Args:
         clock: tells the time.

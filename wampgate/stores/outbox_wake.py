@@ -10,10 +10,10 @@ from twisted.logger import Logger
 
 from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.engine import QueryRefused
 from wampgate.stores.outbox_sql import LISTEN
 from wampgate.stores.postgres_address import HostNames, PostgresAddress
 from wampgate.stores.postgres_connection import ConnectionGone, PostgresConnection
-from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

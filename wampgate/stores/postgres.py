@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from wampgate.stores.cookies_postgres import STATEMENTS, PostgresRuns
+from wampgate.stores.cookies_sql import SqlCookieStore
+from wampgate.stores.credential_rows import CREDENTIAL_PARAMETERS
+from wampgate.stores.engine import Query
 from wampgate.stores.postgres_address import PostgresAddress
 from wampgate.stores.postgres_batches import PostgresBatches
 from wampgate.stores.postgres_listener import PostgresListener
 from wampgate.stores.postgres_pool import PostgresPool
-from wampgate.stores.sql import Query, SqlTokenStore
+from wampgate.stores.sql import SqlTokenStore
 from wampgate.stores.token_memory import TokenMemory
 
 if TYPE_CHECKING:
@@ -35,6 +39,15 @@ MEMBERSHIP_QUERY: Final = """
 SELECT organization_id::text, role::text
 FROM organization_members
 WHERE user_id = %(user)s AND user_id::text = %(user)s
+"""
+
+# Who is known by what; the part of the condition that is about an empty parameter is gone before it is planned.
+CREDENTIALS_QUERY: Final = """
+SELECT authid, key, role, user_id, data::text,
+       (EXTRACT(EPOCH FROM expires) - EXTRACT(EPOCH FROM clock_timestamp()))::float8 AS seconds_left
+FROM wampgate_credentials
+WHERE authmethod = %(authmethod)s AND (%(authid)s = '' OR authid = %(authid)s) AND (%(key)s = '' OR key = %(key)s)
+      AND NOT disabled
 """
 
 
@@ -69,6 +82,10 @@ class PostgresTokenStore(SqlTokenStore):
         token_query: returns ``(user_id, seconds_left)`` for ``%(token)s``; the default asks ``oauth_access_tokens``.
         membership_query: returns ``(organization_id)`` or ``(organization_id, role)`` for ``%(user)s``;
             the default asks ``organization_members``.
+        credentials_query: returns ``(authid, key, role, user_id, data, seconds_left)`` for ``%(authmethod)s``,
+            ``%(authid)s`` and ``%(key)s``, of which one of the latter may be empty; the default asks
+            ``wampgate_credentials``.
+        asks_credentials: whether anyone will ask for them: then the query is tried at the start.
         token_hash: how tokens lie in the table: ``sha256`` (lowercase hexadecimal) or ``plain``.
         timezone: the zone of ``timestamp without time zone``; a query may use it as ``%(timezone)s``.
         allow_null_expires: whether a token whose ``expires`` is NULL is good for ever.
@@ -92,6 +109,8 @@ class PostgresTokenStore(SqlTokenStore):
         timeout: float = 3.0,
         token_query: str | None = None,
         membership_query: str | None = None,
+        credentials_query: str | None = None,
+        asks_credentials: bool = False,
         token_hash: TokenHash = "sha256",  # noqa: S107 - a kind, no token
         timezone: str = "UTC",
         allow_null_expires: bool = False,
@@ -129,18 +148,31 @@ class PostgresTokenStore(SqlTokenStore):
                 if membership_query
                 else Query("membership_query", "user", MEMBERSHIP_QUERY, _MEMBERSHIPS)
             ),
+            credentials_query=(
+                _given("credentials_query", CREDENTIAL_PARAMETERS, credentials_query)
+                if credentials_query
+                else Query("credentials_query", CREDENTIAL_PARAMETERS, CREDENTIALS_QUERY, may_lack=True)
+            ),
+            asks_credentials=asks_credentials,
             token_hash=token_hash,
             timezone=timezone,
             allow_null_expires=allow_null_expires,
         )
 
+    def cookies(self, *, realm: str, per_authid: int) -> SqlCookieStore:
+        """The session cookies in this database; see :class:`wampgate.stores.cookies_sql.SqlCookieStore`."""
+        run = PostgresRuns(self._engine)
+        return SqlCookieStore(self._clock, run, STATEMENTS, realm=realm, per_authid=per_authid, timeout=self._timeout)
+
 
 def _given(name: str, parameter: str, given: str, many: str | None = None) -> Query:
     """The query that is given, known to take its parameters by name as psycopg2 wants it."""
-    if f"%({parameter})s" not in given:
-        raise ValueError(f"{name} does not use its parameter %({parameter})s")
+    names = parameter.split()
+    for each in names:
+        if f"%({each})s" not in given:
+            raise ValueError(f"{name} does not use its parameter %({each})s")
     try:
-        given % {parameter: "", "timezone": ""}
+        given % (dict.fromkeys(names, "") | {"timezone": ""})
     except KeyError as error:
         raise ValueError(f"{name} uses a parameter that there is not: {error.args[0]}") from None
     except (ValueError, TypeError):

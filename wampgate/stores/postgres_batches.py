@@ -11,14 +11,14 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from wampgate.stores.deadlines import turn
+from wampgate.stores.engine import QueryRefused
 from wampgate.stores.portions import MOST
-from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from wampgate.stores.deadlines import Clock
-    from wampgate.stores.sql import Engine, Query, Rows
+    from wampgate.stores.engine import Engine, Query, Rows
 
 log = Logger()
 
@@ -33,7 +33,7 @@ ROWS_AT_ONCE: Final = 20_000
 
 
 class PostgresBatches:
-    """A :class:`wampgate.stores.sql.Batches` over an engine that speaks to Postgres.
+    """A :class:`wampgate.stores.engine.Batches` over an engine that speaks to Postgres.
 
     Our own queries have a form for many. One of the operator's own is asked for each
     value in a branch of a ``UNION ALL``: there the parameter is a literal as when it is
@@ -51,7 +51,7 @@ class PostgresBatches:
         self._single: set[str] = set()
 
     def most(self, query: Query) -> int:
-        """See :class:`wampgate.stores.sql.Batches`."""
+        """See :class:`wampgate.stores.engine.Batches`."""
         if query.name in self._single:
             return 1
         return MOST if query.many else BRANCHES
@@ -59,7 +59,7 @@ class PostgresBatches:
     async def ask_each(
         self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
     ) -> list[Rows]:
-        """See :class:`wampgate.stores.sql.Batches`."""
+        """See :class:`wampgate.stores.engine.Batches`."""
         if len(values) == 1 or query.name in self._single:
             return await self._ask_singly(query, values, parameters, deadline)
         try:
@@ -110,7 +110,9 @@ class PostgresBatches:
         found: list[Rows] = [[] for _ in values]
         for begin in range(0, len(values), BRANCHES):
             portion = values[begin : begin + BRANCHES]
-            asked = dict(parameters) | {f"{query.parameter}_{place}": value for place, value in enumerate(portion)}
+            asked = dict(parameters)
+            for place, value in enumerate(portion):
+                asked |= {f"{name}_{place}": text for name, text in query.parameters_of(value).items()}
             rows = await self._engine.ask(branches(query, len(portion)), asked, deadline)
             async for place, *row in self._in_turns(rows):
                 found[begin + place].append(tuple(row))
@@ -133,7 +135,9 @@ class PostgresBatches:
         async def ask_on() -> None:
             for place in places:
                 try:
-                    found[place] = await self._ask_one(query, {**parameters, query.parameter: values[place]}, deadline)
+                    found[place] = await self._ask_one(
+                        query, {**parameters, **query.parameters_of(values[place])}, deadline
+                    )
                 except Exception as error:  # noqa: BLE001 - one that fails ends all, and is raised below
                     failures.append(error)
                     deque(places, maxlen=0)
@@ -165,11 +169,12 @@ def branches(query: Query, count: int) -> str:
 
 def _branches(query: Query) -> Iterator[str]:
     # "%%(token)s" is a percent sign and a text in parentheses, no parameter.
-    parts = re.split(rf"((?:%%)|%\({query.parameter}\)s)", query.sql.rstrip().removesuffix(";"))
+    names = query.parameter.replace(" ", "|")
+    parts = re.split(rf"((?:%%)|%\((?:{names})\)s)", query.sql.rstrip().removesuffix(";"))
+    parameters = {f"%({name})s": name for name in query.parameter.split()}
     place = 0
     while True:
-        parameter = f"%({query.parameter}_{place})s"
-        sql = "".join(parameter if part == f"%({query.parameter})s" else part for part in parts)
+        sql = "".join(f"%({parameters[part]}_{place})s" if part in parameters else part for part in parts)
         # The line's end before the parenthesis ends a comment.
         yield f"SELECT {place}, answer.* FROM (\n{sql}\n) AS answer"  # noqa: S608 - the operator's query, no input
         place += 1

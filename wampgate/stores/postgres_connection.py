@@ -11,15 +11,15 @@ from twisted.internet.error import ConnectionDone
 from txpostgres import txpostgres
 
 from wampgate.stores.deadlines import TooLate, turn, within
-from wampgate.stores.sql import QueryRefused
+from wampgate.stores.engine import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from twisted.internet.posixbase import PosixReactorBase
 
+    from wampgate.stores.engine import Rows
     from wampgate.stores.postgres_address import HostNames, PostgresAddress
-    from wampgate.stores.sql import Rows
 
 # What these say names tables, columns and functions; other messages may repeat a value, and a value may be a token.
 _TELLING: Final = frozenset({"42P01", "42703", "42501", "42883", "42846", "3F000", "42601"})

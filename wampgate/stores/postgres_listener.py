@@ -13,11 +13,11 @@ from wampgate.core.errors import StoreUnavailable
 from wampgate.core.interfaces import Change
 from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.engine import QueryRefused
 from wampgate.stores.notifications import CHANNEL, PayloadUnreadable, heartbeat, read
 from wampgate.stores.postgres_address import HostNames, PostgresAddress
 from wampgate.stores.postgres_batches import array_literal
 from wampgate.stores.postgres_connection import ConnectionGone, PostgresConnection
-from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twisted.internet.posixbase import PosixReactorBase
     from twisted.python.failure import Failure
 
-    from wampgate.stores.sql import Engine
+    from wampgate.stores.engine import Engine
 
 log = Logger()
 
@@ -46,7 +46,9 @@ _TABLES: Final = """
 SELECT pg_catalog.string_agg(DISTINCT t.tgrelid::pg_catalog.regclass::text, ', ')
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
 WHERE p.proname = 'wampgate_tell' AND t.tgenabled IN ('O', 'A')
+    AND t.tgrelid IS DISTINCT FROM pg_catalog.to_regclass('wampgate_credentials')
 """
+"""Those that tell of tokens and memberships: the table of credentials always does, and says nothing about theirs."""
 
 # Whether each table has all the triggers that a table of tokens needs: bits 8, 16 and 32 stand for DELETE, UPDATE and
 # TRUNCATE. What is written to a partition or a child directly does not fire its parent's.
@@ -79,7 +81,7 @@ class _Unfit(Exception):
 
 
 class PostgresListener:
-    """A :class:`wampgate.stores.sql.Ear` for Postgres.
+    """A :class:`wampgate.stores.engine.Ear` for Postgres.
 
     It hears once a notification that was sent over one of the connections that ask
     the questions has arrived here, and some table has our triggers. A notification that is

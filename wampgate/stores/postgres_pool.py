@@ -12,9 +12,9 @@ from twisted.logger import Logger
 from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import Deadline, TooLate, within
+from wampgate.stores.engine import QueryRefused
 from wampgate.stores.postgres_address import HostNames, PostgresAddress
 from wampgate.stores.postgres_connection import ConnectionGone, PostgresConnection
-from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twisted.internet.posixbase import PosixReactorBase
     from twisted.python.failure import Failure
 
-    from wampgate.stores.sql import Rows
+    from wampgate.stores.engine import Rows
 
 log = Logger()
 

@@ -17,20 +17,35 @@ from wampgate.stores.postgres_address import PostgresAddress
 from wampgate.stores.presets import OUR_TABLE, PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from wampgate.stores.presets import TokenTable
 
 Kind = Literal["postgres", "sqlite", "outbox"]
+Part = Literal["credentials", "cookies"]
+"""What not every installation uses: the table of credentials, that of session cookies."""
+
+ALL_PARTS: Final[tuple[Part, ...]] = ("credentials", "cookies")
 
 CONNECT_SECONDS: Final = 10
 LOCK_SECONDS: Final = 5
 _TOKEN_TRIGGERS: Final = "postgres_token_triggers.sql"  # noqa: S105 - a file's name
 _FILES: Final[dict[Kind, tuple[str, ...]]] = {
-    "postgres": ("postgres.sql", "postgres_tell.sql", _TOKEN_TRIGGERS, "postgres_member_triggers.sql"),
+    "postgres": (
+        "postgres.sql",
+        "postgres_tell.sql",
+        _TOKEN_TRIGGERS,
+        "postgres_member_triggers.sql",
+    ),
     "sqlite": ("sqlite.sql",),
     "outbox": ("outbox.sql",),
+}
+_PARTS: Final[dict[tuple[Kind, Part], tuple[str, ...]]] = {
+    ("postgres", "credentials"): ("postgres_credentials.sql", "postgres_tell.sql", "postgres_credential_triggers.sql"),
+    ("postgres", "cookies"): ("postgres_cookies.sql",),
+    ("sqlite", "credentials"): ("sqlite_credentials.sql",),
+    ("sqlite", "cookies"): ("sqlite_cookies.sql",),
 }
 _NAME: Final = re.compile(
     r"CREATE (?:OR REPLACE )?(?P<what>TABLE|INDEX|FUNCTION|TRIGGER) (?:IF NOT EXISTS )?(?P<name>\w+)"
@@ -68,16 +83,26 @@ class Statement:
     explanation: str
 
 
-def statements(kind: Kind, preset: str | None = None) -> list[Statement]:
+def statements(kind: Kind, preset: str | None = None, parts: Collection[Part] | None = None) -> list[Statement]:
     """What makes a database ready, in order. Tables and indexes that are there stay as they are.
 
     Args:
         kind: which database; "outbox" for that in Postgres.
         preset: a key of :data:`wampgate.stores.presets.PRESETS`, if another server's tables hold the
             tokens: then no table for tokens is made, and the triggers are for those.
+        parts: what else is wanted; None for all of it in a database of our own, and for none in that of a
+            preset's server, where nobody asked for more tables.
     """
+    if parts is None:
+        parts = () if preset is not None or kind == "outbox" else ALL_PARTS
+    more = [file for part in ALL_PARTS if part in parts for file in _PARTS[kind, part]]
+
     tables = (OUR_TABLE,) if preset is None else PRESETS[preset].tables
-    made = [_statement(block) for file in _FILES[kind] for block in _blocks(file, tables)]
+    # Whether the triggers' function is wanted is known once all tables have been looked for.
+    in_order = sorted(
+        dict.fromkeys((*_FILES[kind], *more)), key=lambda file: ("tell" in file) + 2 * ("trigger" in file)
+    )
+    made = [_statement(block) for file in in_order for block in _blocks(file, tables)]
     if preset is None:
         return made
     ours = OUR_TABLE.name
@@ -113,19 +138,20 @@ def _statement(block: str) -> Statement:
     return Statement(named["what"], named["name"], named["table"] or "", sql, " ".join(comment))
 
 
-def tables_that_do_not_tell(dsn: str, preset: str | None = None) -> list[str]:
+def tables_that_do_not_tell(dsn: str, preset: str | None = None, parts: Collection[Part] | None = None) -> list[str]:
     """The tables in a Postgres database that lack a trigger that tells of changes. Blocks: not for the reactor.
 
     Args:
         dsn: libpq's connection string or URI.
         preset: see :func:`statements`.
+        parts: likewise.
 
     Raises:
         ValueError: the DSN can't be read.
         PreparationFailed: the server can't be reached or refuses.
     """
     with _connected(dsn) as cursor:
-        return list(dict.fromkeys(trigger.table for trigger in _missing_triggers(cursor, preset)))
+        return list(dict.fromkeys(trigger.table for trigger in _missing_triggers(cursor, preset, parts)))
 
 
 def missing_triggers(dsn: str, preset: str) -> list[Statement]:
@@ -175,9 +201,9 @@ def install(dsn: str, missing: Sequence[Statement]) -> bool:
         return True
 
 
-def _missing_triggers(cursor: Any, preset: str | None) -> list[Statement]:
+def _missing_triggers(cursor: Any, preset: str | None, parts: Collection[Part] | None = None) -> list[Statement]:
     missing = []
-    for statement in statements("postgres", preset):
+    for statement in statements("postgres", preset, parts):
         if statement.what == "TRIGGER":
             cursor.execute(_POSTGRES_TRIGGER_EXISTS, (statement.name, statement.table))
             if not cursor.fetchone()[0]:
@@ -185,12 +211,13 @@ def _missing_triggers(cursor: Any, preset: str | None) -> list[Statement]:
     return missing
 
 
-def prepare_postgres(dsn: str, preset: str | None = None) -> list[str]:
+def prepare_postgres(dsn: str, preset: str | None = None, parts: Collection[Part] | None = None) -> list[str]:
     """Create what is missing in a Postgres database, all or nothing. Blocks: not for the reactor.
 
     Args:
         dsn: libpq's connection string or URI, of a role that may create tables.
         preset: see :func:`statements`.
+        parts: likewise.
 
     Returns:
         The names of what was created; empty if all tables and indexes were there. Only tables that are
@@ -201,7 +228,7 @@ def prepare_postgres(dsn: str, preset: str | None = None) -> list[str]:
         PreparationFailed: the server can't be reached or refuses.
     """
     with _connected(dsn) as cursor:
-        return _create(statements("postgres", preset), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
+        return _create(statements("postgres", preset, parts), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
 
 
 def prepare_outbox(dsn: str) -> list[str]:

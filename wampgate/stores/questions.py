@@ -69,8 +69,8 @@ def token_of(rows: Sequence[Sequence[Any]], *, allow_null_expires: bool) -> Toke
     _check_width(rows, 2, 2, "(user_id, seconds_left)")
     lives: dict[str, float] = {}
     for user_id, seconds_left in rows:
-        user = _text_of(user_id, "user_id")
-        life = _seconds_of(seconds_left, allow_null_expires=allow_null_expires)
+        user = text_of(user_id, "user_id")
+        life = seconds_of(seconds_left, if_null=math.inf if allow_null_expires else 0.0)
         lives[user] = max(life, lives.get(user, -math.inf))
     if len(lives) > 1:
         raise TokenAmbiguous("one token belongs to several users: make the token column unique")
@@ -89,9 +89,9 @@ def memberships_of(rows: Sequence[Sequence[Any]]) -> list[Membership]:
 
 def _memberships(rows: Iterable[Sequence[Any]]) -> Iterable[Membership]:
     for organization_id, *more in rows:
-        organization = _text_of(organization_id, "organization_id")
+        organization = text_of(organization_id, "organization_id")
         if organization:
-            role = _text_of(more[0], "role") if more else ""
+            role = text_of(more[0], "role") if more else ""
             yield Membership(organization, role, _since(more[1]) if len(more) > 1 else None)
 
 
@@ -113,8 +113,12 @@ def _check_width(rows: Sequence[Sequence[Any]], least: int, most: int, contract:
         raise RowsUnusable(f"the query returns {len(rows[0])} columns: expected {contract}")
 
 
-def _text_of(value: object, column: str) -> str:
-    """An id as text, whatever its column's type; empty for NULL."""
+def text_of(value: object, column: str) -> str:
+    """An id as text, whatever its column's type; empty for NULL.
+
+    Raises:
+        RowsUnusable: it is of a type that ids are not.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
@@ -125,9 +129,14 @@ def _text_of(value: object, column: str) -> str:
     raise RowsUnusable(f"{column} is of type {type(value).__name__}: expected text, an integer or a UUID")
 
 
-def _seconds_of(value: object, *, allow_null_expires: bool) -> float:
+def seconds_of(value: object, *, if_null: float) -> float:
+    """A life as a number of seconds, whatever its column's type.
+
+    Raises:
+        RowsUnusable: it is no number.
+    """
     if value is None:
-        return math.inf if allow_null_expires else 0.0
+        return if_null
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         seconds = float(value)
         return 0.0 if math.isnan(seconds) else seconds

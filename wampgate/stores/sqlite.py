@@ -6,8 +6,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wampgate.stores.cookies_sql import SqlCookieStore
+from wampgate.stores.cookies_sqlite import STATEMENTS, SqliteRuns
+from wampgate.stores.credential_rows import CREDENTIAL_PARAMETERS
+from wampgate.stores.engine import Query
 from wampgate.stores.instants import zone_of
-from wampgate.stores.sql import Query, SqlTokenStore
+from wampgate.stores.sql import SqlTokenStore
 from wampgate.stores.sqlite_poll import SqlitePoll
 from wampgate.stores.sqlite_thread import SqliteThread
 
@@ -33,6 +37,19 @@ FROM organization_members
 WHERE user_id = :user AND CAST(user_id AS TEXT) = :user COLLATE BINARY
 """
 
+# In two parts, so that each uses its index whatever the other parameter is.
+CREDENTIALS_QUERY: Final = """
+SELECT authid, key, role, CAST(user_id AS TEXT), data,
+       seconds_since_1970(expires, :timezone) - (julianday('now') - 2440587.5) * 86400.0 AS seconds_left
+FROM wampgate_credentials
+WHERE authmethod = :authmethod AND authid = :authid AND (:key = '' OR key = :key) AND NOT disabled
+UNION ALL
+SELECT authid, key, role, CAST(user_id AS TEXT), data,
+       seconds_since_1970(expires, :timezone) - (julianday('now') - 2440587.5) * 86400.0 AS seconds_left
+FROM wampgate_credentials
+WHERE authmethod = :authmethod AND key = :key AND :authid = '' AND NOT disabled
+"""
+
 
 class SqliteTokenStore(SqlTokenStore):
     """Tokens and memberships in a SQLite file, read by a thread of its own.
@@ -47,6 +64,7 @@ class SqliteTokenStore(SqlTokenStore):
             The function ``seconds_since_1970(value, :timezone)`` reads ISO 8601 texts and numbers.
         membership_query: returns ``(organization_id)`` or ``(organization_id, role)`` for ``:user``;
             the default asks ``organization_members``.
+        asks_credentials: whether anyone will ask ``wampgate_credentials``: then that is tried at the start.
         token_hash: how tokens lie in the table: ``sha256`` (lowercase hexadecimal) or ``plain``.
         timezone: the zone of texts without an offset; a query may use it as ``:timezone``.
         allow_null_expires: whether a token whose ``expires`` is NULL is good for ever.
@@ -64,6 +82,7 @@ class SqliteTokenStore(SqlTokenStore):
         poll_seconds: float = 0.25,
         token_query: str | None = None,
         membership_query: str | None = None,
+        asks_credentials: bool = False,
         token_hash: TokenHash = "sha256",  # noqa: S107 - a kind, no token
         timezone: str = "UTC",
         allow_null_expires: bool = False,
@@ -71,6 +90,8 @@ class SqliteTokenStore(SqlTokenStore):
         zone_of(timezone)
         if not 0 < poll_seconds < math.inf:
             raise ValueError(f"poll_seconds is {poll_seconds!r}: expected a number of seconds above 0")
+        self._reactor = reactor
+        self._path = Path(path)
         thread = SqliteThread(reactor, Path(path), timeout=timeout)
         super().__init__(
             reactor,
@@ -80,10 +101,19 @@ class SqliteTokenStore(SqlTokenStore):
             timeout=timeout,
             token_query=_query("token_query", "token", token_query or TOKEN_QUERY),
             membership_query=_query("membership_query", "user", membership_query or MEMBERSHIP_QUERY),
+            credentials_query=Query("credentials_query", CREDENTIAL_PARAMETERS, CREDENTIALS_QUERY, may_lack=True),
+            asks_credentials=asks_credentials,
             token_hash=token_hash,
             timezone=timezone,
             allow_null_expires=allow_null_expires,
         )
+
+    def cookies(self, *, realm: str, per_authid: int) -> SqlCookieStore:
+        """The session cookies in this file, opened and closed with the store; for more see the class."""
+        writer = SqliteThread(self._reactor, self._path, timeout=self._timeout, writes=True)
+        self._attached.append(writer)
+        run = SqliteRuns(writer)
+        return SqlCookieStore(self._clock, run, STATEMENTS, realm=realm, per_authid=per_authid, timeout=self._timeout)
 
 
 def _query(name: str, parameter: str, sql: str) -> Query:

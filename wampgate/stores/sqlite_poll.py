@@ -22,7 +22,7 @@ log = Logger()
 
 
 class SqlitePoll:
-    """An :class:`wampgate.stores.sql.Ear` for SQLite. It hears that something has changed, not what.
+    """An :class:`wampgate.stores.engine.Ear` for SQLite. It hears that something has changed, not what.
 
     Args:
         reactor: Twisted's.

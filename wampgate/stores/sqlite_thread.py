@@ -14,9 +14,9 @@ from twisted.logger import Logger
 
 from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.deadlines import TooLate, within
+from wampgate.stores.engine import NO_TABLE, QueryRefused
 from wampgate.stores.instants import seconds_since_1970
 from wampgate.stores.portions import MOST
-from wampgate.stores.sql import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.base import DelayedCall, ReactorBase
 
-    from wampgate.stores.sql import Query, Rows
+    from wampgate.stores.engine import Query, Rows
 
 log = Logger()
 
@@ -54,18 +54,19 @@ class _Question:
 
 
 class SqliteThread:
-    """An :class:`wampgate.stores.sql.Engine` and :class:`wampgate.stores.sql.Batches` over a SQLite file.
+    """An :class:`wampgate.stores.engine.Engine` and :class:`wampgate.stores.engine.Batches` over a SQLite file.
 
     Args:
         reactor: takes the answers into its thread.
         path: the file; it must exist.
         timeout: seconds that SQLite waits for a writer's lock, and that starting and stopping may take.
+        writes: whether it may change the file.
     """
 
-    def __init__(self, reactor: ReactorBase, path: Path, *, timeout: float) -> None:
+    def __init__(self, reactor: ReactorBase, path: Path, *, timeout: float, writes: bool = False) -> None:
         self._reactor = reactor
         self._timeout = timeout
-        self._file = _File(path, timeout)
+        self._file = _File(path, timeout, writes=writes)
         self._jobs: SimpleQueue[_Question | None] = SimpleQueue()
         self._open: set[_Question] = set()
         self._queued = 0
@@ -111,20 +112,29 @@ class SqliteThread:
             log.warn("SQLite {file}: its disk hangs; not waited for", file=self._file)
 
     def ask(self, query: str, parameters: Mapping[str, str], deadline: float) -> Deferred[Rows]:
-        """See :class:`wampgate.stores.sql.Engine`."""
+        """See :class:`wampgate.stores.engine.Engine`."""
         return self._ask(lambda file: file.rows(query, parameters), deadline)
 
     def most(self, query: Query) -> int:  # noqa: ARG002 - the interface's
-        """See :class:`wampgate.stores.sql.Batches`."""
+        """See :class:`wampgate.stores.engine.Batches`."""
         return MOST
 
     async def ask_each(
         self, query: Query, values: Sequence[str], parameters: Mapping[str, str], deadline: float
     ) -> list[Rows]:
-        """See :class:`wampgate.stores.sql.Batches`: one after the other, without leaving the thread in between."""
-        questions = [{**parameters, query.parameter: value} for value in values]
+        """See :class:`wampgate.stores.engine.Batches`: one after the other, without leaving the thread in between."""
+        questions = [{**parameters, **query.parameters_of(value)} for value in values]
         found: list[Rows] = await self._ask(lambda file: [file.rows(query.sql, each) for each in questions], deadline)
         return found
+
+    def change(self, statements: Sequence[str], parameters: Mapping[str, str], deadline: float) -> Deferred[Rows]:
+        """Run statements in one transaction; the rows of the last one.
+
+        Raises:
+            StoreUnavailable: no answer in time; then it can't be said whether they have run.
+            QueryRefused: the database refuses one of them, and none has run.
+        """
+        return self._ask(lambda file: file.change(statements, parameters), deadline)
 
     def version(self, deadline: float) -> Deferred[tuple[int, int]]:
         """What differs from one time to the next if others have changed the database in between.
@@ -209,7 +219,8 @@ class _File:
     from a backup, or made anew. The old file's rows are nobody's business then.
     """
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, *, writes: bool) -> None:
+        self._mode = "rw" if writes else "ro"
         self._path = path
         self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
@@ -235,6 +246,20 @@ class _File:
         with closing(self._connection.cursor()) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
+    def change(self, statements: Sequence[str], parameters: Mapping[str, str]) -> Rows:
+        """Run statements in one transaction; the rows of the last one. Raises what SQLite does."""
+        rows: Rows = []
+        self.rows("BEGIN IMMEDIATE", {})
+        try:
+            for statement in statements:
+                rows = self.rows(statement, parameters)
+            self.rows("COMMIT", {})
+        except BaseException:
+            assert self._connection is not None  # noqa: S101 - it was opened before the work began
+            self._connection.rollback()
+            raise
+        return rows
+
     def version(self) -> tuple[int, int]:
         """How often the file was opened, and SQLite's counter of others' changes to it."""
         [(version,)] = self.rows("PRAGMA data_version", {})
@@ -258,7 +283,7 @@ class _File:
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=self._timeout, isolation_level=None
+            f"{self._path.absolute().as_uri()}?mode={self._mode}", uri=True, timeout=self._timeout, isolation_level=None
         )
         connection.create_function("seconds_since_1970", 2, seconds_since_1970, deterministic=True)
         return connection
@@ -268,7 +293,7 @@ class _File:
         if isinstance(error, sqlite3.OperationalError) and "user-defined function raised" in str(error):
             return QueryRefused("a row's expires can't be read: expected 'YYYY-MM-DD HH:MM:SS' or seconds since 1970")
         if isinstance(error, sqlite3.ProgrammingError) or _code_of(error) == sqlite3.SQLITE_ERROR:
-            return QueryRefused(str(error), for_good=True)
+            return QueryRefused(str(error), code=NO_TABLE if "no such table" in str(error) else "", for_good=True)
         if _code_of(error) == sqlite3.SQLITE_INTERRUPT:
             return StoreUnavailable("the token store did not answer in time")
         self.close()

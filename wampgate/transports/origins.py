@@ -29,10 +29,16 @@ class Origins:
         host = host.lower()
         return host in self._hosts or _without_port(host) in self._hosts
 
-    def accepts_origin(self, origin: str, host: str) -> bool:
+    def accepts_origin(self, origin: str, host: str, secure: bool) -> bool:
         """Whether a page of this origin may speak to a server that it calls by this host.
 
-        ``null``, which sandboxed and local pages send, is never the same origin.
+        ``null``, which sandboxed and local pages send, is never the same origin. Neither is, over an
+        encrypted connection, a page that came unencrypted: whoever is on the way can have written it.
+
+        Args:
+            origin: the Origin header.
+            host: the Host header.
+            secure: whether the client's connection is known to be encrypted.
         """
         origin = origin.lower()
         if origin in self._origins:
@@ -44,7 +50,7 @@ class Origins:
             return False
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment:
             return False
-        if "@" in parts.netloc:
+        if "@" in parts.netloc or (secure and parts.scheme == "http"):
             return False
         default = 443 if parts.scheme == "https" else 80
         return _name_and_port(parts.netloc, port, default) == _name_and_port(host.lower(), _port(host), default)

@@ -180,8 +180,13 @@ class Port(Factory):
             why=why,
         )
 
-    def choose(self, head: Head, serves: Serves) -> Any:
+    def choose(self, head: Head, serves: Serves, *, secure: bool) -> Any:
         """The protocol factory, of those that a listener has, that serves a request.
+
+        Args:
+            head: the request's.
+            serves: what the listener serves.
+            secure: whether the client's connection is known to be encrypted.
 
         Raises:
             RequestError: it must not be served.
@@ -204,7 +209,7 @@ class Port(Factory):
         if head.path != self._path:
             raise RequestError(404, f"WebSocket connections are taken at {self._path}")
         origin = head.headers.get("origin")
-        if origin is not None and not self._origins.accepts_origin(origin, host):
+        if origin is not None and not self._origins.accepts_origin(origin, host, secure):
             raise RequestError(
                 403,
                 "pages of this origin may not connect",

@@ -170,7 +170,9 @@ class Sniffer(Protocol):
         self._client = self.factory.client(self._client, head)
         if self._counted is None and not self._count():
             raise RequestError(429, "there are too many connections from your address")
-        return self.factory.choose(head, self._serves)
+        told = self._client.secure
+        secure = ISSLTransport.providedBy(self.transport) if told is None else told
+        return self.factory.choose(head, self._serves, secure=secure)
 
     def _count(self) -> bool:
         """Take one of the places of the client's address, if there is one."""

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import ticket_of
 from integration.history.recovering import (
     KEY,
     configuration,
@@ -67,6 +68,22 @@ def test_what_was_kept_outlives_a_restart_with_its_positions(
         # It goes on behind what was there.
         joined(connect(router), "backend").publish("com.a", [4])
         assert numbers(recover_all(alice, "com.a", first)) == [1, 4]
+
+
+def test_a_sealed_payload_outlives_a_restart_with_all_that_says_how_it_is_packed(
+    redis: RedisServer, connect: Callable[..., Peer]
+) -> None:
+    roles = {"publisher": {"features": {"payload_passthru_mode": True}}}
+    seal = {"ppt_scheme": "wamp", "ppt_serializer": "cbor", "ppt_cipher": "aes256gcm", "ppt_keyid": "key 7"}
+    with routing(redis) as router:
+        backend = connect(router, "msgpack").join(ticket_of("backend"), roles=roles)
+        backend.publish("com.a", [b"\x00\xff"], **seal)
+        backend.publish("com.a", b"\x00\xff", enc_algo="cryptobox", enc_serializer="json")
+        router.stop()
+        router.start()
+        first, second = recover(joined(connect(router, "msgpack"), "alice"), "com.a")["events"]
+        assert first.items() >= {"args": [b"\x00\xff"], **seal}.items()
+        assert second.items() >= {"args": b"\x00\xff", "enc_algo": "cryptobox", "enc_serializer": "json"}.items()
 
 
 def test_after_a_kill_what_was_written_is_there_and_the_epoch_is_another(

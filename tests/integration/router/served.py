@@ -64,13 +64,21 @@ class Served:
         service: Any = self.service
         listener, backend = service.ports[0].factory, service._backend
         port = getattr(listener, "_port", listener)
-        sources = [service.router, service._websocket, port, backend, backend.keys, *service.router.realms.values()]
+        sources = [
+            service.router,
+            service._websocket,
+            service._rawsocket,
+            port,
+            backend,
+            backend.keys,
+            *service.router.realms.values(),
+        ]
         return self.inside(lambda: sum((Counter(source.counters) for source in sources), Counter()))  # type: ignore[no-any-return]  # it is one
 
     def _abort(self) -> None:
         """Drop the connections that did not end by themselves: here no process ends with them."""
         service: Any = self.service
-        for peer in list(service._websocket.peers):
+        for peer in [*service._websocket.peers, *service._rawsocket.peers]:
             peer.transport.abortConnection()
 
     def _run(self) -> None:

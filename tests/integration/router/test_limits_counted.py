@@ -115,6 +115,12 @@ def calls(under: Under) -> None:
     under.refused(lambda: peer.call(procedure))
 
 
+def leaving_much(under: Under) -> None:
+    peer = under.peer()
+    peer.call("wamp.session.add_testament", [random_name(), ["x" * 300], {}])
+    under.refused(lambda: peer.call("wamp.session.add_testament", [random_name(), ["x" * 300], {}]))
+
+
 def sessions(under: Under) -> None:
     under.peer()
     under.refused(under.peer)
@@ -221,6 +227,8 @@ LIMITS: Final[dict[str, tuple[dict[str, Any], Attack]]] = {
     "subscriptions_per_session": ({"subscriptions_per_session": 1}, subscriptions),
     "registrations_per_session": ({"registrations_per_session": 1}, registrations),
     "calls_per_session": ({"calls_per_session": 1}, calls),
+    "testaments_per_session": ({"testaments_per_session": 1}, leaving_much),
+    "testament_bytes_per_session": ({"testament_bytes_per_session": 1_500}, leaving_much),
     "sessions_per_authid": ({"sessions_per_authid": 1}, sessions),
     **{
         f"{kind}_per_second_per_{owner}": ({f"{kind}_per_second_per_{owner}": 0.1, "burst_seconds": 1}, attack)

@@ -237,7 +237,6 @@ def test_the_log_names_the_key_that_would_let_them_in(named: RouterProcess) -> N
         (b"GET / x HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-        (b"\x7f\x01\x00\x00", 400),
         (b"EHLO evil.example\r\n\r\n", 400),
         (b"hello there\r\n\r\n", 400),
         (b"{}", 400),

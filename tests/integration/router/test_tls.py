@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from conftest import static_configuration, ticket_of
 from raw_wamp import Peer
-from raw_websocket import Ended, RawConnection
+from raw_websocket import Ended, RawConnection, Refused
 from redis_server import write_certificates
 from router_process import RouterProcess
 
@@ -190,6 +190,14 @@ def test_the_page_comes_encrypted_as_well(secure: RouterProcess, context: ssl.SS
     with RawConnection(secure.port, tls=context) as raw:
         page = raw.request("/", headers=[("Host", f"localhost:{secure.port}")])
         assert page.status == 200
+
+
+def test_a_page_that_came_in_clear_is_of_another_origin(secure: RouterProcess, context: ssl.SSLContext) -> None:
+    """A client certificate, as a cookie, comes along whoever has written the page."""
+    Peer(secure.port, tls=context, headers=[("Origin", f"https://127.0.0.1:{secure.port}")]).close()
+    with pytest.raises(Refused) as refused:
+        Peer(secure.port, tls=context, headers=[("Origin", f"http://127.0.0.1:{secure.port}")])
+    assert refused.value.response.status == 403
 
 
 def test_plain_text_on_the_encrypted_port_gets_no_answer_in_clear(secure: RouterProcess) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import math
 import sqlite3
 import time
 from contextlib import closing
@@ -87,6 +89,36 @@ class MemoryShelf:
     def drop_membership(self, user: str, organization: str) -> None:
         self.store.remove_membership(user, organization)
 
+    def put_credentials(
+        self,
+        authmethod: str,
+        authid: str,
+        key: str = "",
+        *,
+        role: str | None = None,
+        user: str | None = None,
+        data: Any = None,
+        seconds: float = math.inf,
+    ) -> None:
+        self.store.add_credentials(
+            authmethod, authid, key, role=role or "", user=user, data=data or {}, seconds=seconds
+        )
+
+    def drop_credentials(self, authmethod: str, authid: str, key: str = "") -> None:
+        self.store.remove_credentials(authmethod, authid, key)
+
+    def change_credentials(self, authmethod: str, authid: str, column: str, value: Any) -> None:
+        """Another role or data; "disabled" as if the row were not there."""
+        role, user, data, expires = self.store._credentials[authmethod, authid, ""]
+        seconds = expires - self.clock.seconds()
+        if column == "disabled":
+            self.store.remove_credentials(authmethod, authid)
+            return
+        changed = {"role": role, "user_id": user, "data": data} | {column: value}
+        self.store.add_credentials(
+            authmethod, authid, role=changed["role"], user=changed["user_id"], data=changed["data"], seconds=seconds
+        )
+
 
 @dataclass
 class SqlShelf:
@@ -156,6 +188,41 @@ class SqlShelf:
             f"DELETE FROM organization_members WHERE user_id = {slot} AND organization_id = {slot}", user, organization
         )
 
+    def put_credentials(
+        self,
+        authmethod: str,
+        authid: str,
+        key: str = "",
+        *,
+        role: str | None = None,
+        user: str | None = None,
+        data: Any = None,
+        seconds: float = math.inf,
+    ) -> None:
+        slots = ", ".join([self._slot] * 6)
+        text = data if isinstance(data, str) else json.dumps(data or {})
+        ends, more = ("NULL", ()) if math.isinf(seconds) else (self._expires, (seconds,))
+        self.execute(
+            "INSERT INTO wampgate_credentials (authmethod, authid, key, role, user_id, data, expires)"
+            f" VALUES ({slots}, {ends})",
+            *(authmethod, authid, key, role, user, text, *more),
+        )
+
+    def drop_credentials(self, authmethod: str, authid: str, key: str = "") -> None:
+        slot = self._slot
+        self.execute(
+            f"DELETE FROM wampgate_credentials WHERE authmethod = {slot} AND authid = {slot} AND key = {slot}",
+            *(authmethod, authid, key),
+        )
+
+    def change_credentials(self, authmethod: str, authid: str, column: str, value: Any) -> None:
+        """Another value in one of a row's columns."""
+        slot = self._slot
+        self.execute(
+            f"UPDATE wampgate_credentials SET {column} = {slot} WHERE authmethod = {slot} AND authid = {slot}",
+            *(json.dumps(value) if column == "data" else value, authmethod, authid),
+        )
+
     @property
     def _slot(self) -> str:
         return "%s" if self.kind == "postgres" else "?"
@@ -192,6 +259,8 @@ def postgres_shelf(server: PostgresServer, databases: dict[str, str], ids: Ids, 
             databases[ids] = server.create_database(*(table.format(type=ids) for table in WILD_TABLES))
     shelf = SqlShelf("postgres", databases[ids], token_hash)
     shelf.execute("TRUNCATE oauth_access_tokens, organization_members")
+    if ids == "text":
+        shelf.execute("TRUNCATE wampgate_credentials, wampgate_cookies")
     return shelf
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs the command for a realm with a store; what it printed."""
 
-    def init(store: dict[str, str], *options: str) -> str:
+    def init(store: dict[str, str], *options: str, **authentication: Any) -> str:
         path = tmp_path / "router.json"
-        realm = {"name": "realm1", "store": store, "authentication": {"ticket": {"role": "user"}}}
+        realm = {"name": "realm1", "store": store, "authentication": {"ticket": {"role": "user"}} | authentication}
         path.write_text(json.dumps({"listen": [{"endpoint": "tcp:0:interface=127.0.0.1"}], "realms": [realm]}))
         assert main(["init", "--config", str(path), *options]) == 0
         return capsys.readouterr().out
@@ -36,7 +36,7 @@ def test_new_tables_get_them(init: Callable[..., str], postgres_server: Postgres
     said = init({"type": "postgres", "dsn": dsn})
     assert "wampgate_tell" in said
     assert "asking again" not in said
-    assert tables_that_do_not_tell(dsn) == []
+    assert tables_that_do_not_tell(dsn, parts=()) == []
     assert "everything was there already" in init({"type": "postgres", "dsn": dsn})
 
 
@@ -55,10 +55,23 @@ def test_existing_tables_do_not_and_are_named(init: Callable[..., str], postgres
 def test_what_is_shown_can_be_run(init: Callable[..., str], postgres_server: PostgresServer) -> None:
     dsn = postgres_server.create_database()
     shown = init({"type": "postgres", "dsn": dsn}, "--show")
-    assert tables_that_do_not_tell(dsn) == ["oauth_access_tokens", "organization_members"]
+    assert tables_that_do_not_tell(dsn, parts=()) == ["oauth_access_tokens", "organization_members"]
     postgres_server.execute(shown, dsn=dsn)
-    assert tables_that_do_not_tell(dsn) == []
+    assert tables_that_do_not_tell(dsn, parts=()) == []
     assert "-- DROP FUNCTION IF EXISTS wampgate_tell() CASCADE;" in shown
+
+
+def test_credentials_and_cookies_have_tables_where_they_are_used(
+    init: Callable[..., str], postgres_server: PostgresServer
+) -> None:
+    dsn = postgres_server.create_database()
+    store = {"type": "postgres", "dsn": dsn}
+    assert "wampgate_" not in init(store).replace("wampgate_tell", "")
+    said = init(store, wampcra={}, cookie={"keep": "store"})
+    assert "created wampgate_credentials, wampgate_credentials_key, wampgate_cookies" in said
+    assert "asking again" not in said
+    assert tables_that_do_not_tell(dsn) == []
+    assert "everything was there already" in init(store, wampcra={}, cookie={"keep": "store"})
 
 
 def test_sqlite_has_none(init: Callable[..., str], tmp_path: Path) -> None:

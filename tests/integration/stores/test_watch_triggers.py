@@ -237,7 +237,11 @@ def test_the_removal_leaves_the_tables_as_they_were(listener: Listener) -> None:
     assert listener.execute("SELECT 1 FROM pg_trigger WHERE NOT tgisinternal") == []
     assert listener.heard() == []
     listener.execute(removal_of_triggers())
-    assert tables_that_do_not_tell(listener.dsn) == ["oauth_access_tokens", "organization_members"]
+    assert tables_that_do_not_tell(listener.dsn) == [
+        "oauth_access_tokens",
+        "organization_members",
+        "wampgate_credentials",
+    ]
 
 
 def test_existing_tables_get_no_triggers_and_it_is_told(postgres_server: PostgresServer) -> None:

@@ -38,6 +38,9 @@ def store(clock: Clock) -> MemoryTokenStore:
     store.add_token("for an hour", "joe", 3600)
     store.add_token("expired", "joe", 0)
     store.add_token("of backend", "backend")
+    store.add_token("of the router", "wampgate.caller")
+    store.add_token("of the root", "wampgate")
+    store.add_token("alike", "wampgates")
     return store
 
 
@@ -105,6 +108,9 @@ REFUSALS = [
     ("good", "JOE", "authid 'JOE' was asked for"),
     ("secret of backend", "joe", "authid 'joe' was asked for with a ticket of 'backend'"),
     ("of backend", None, "user id 'backend' is a static principal's authid"),
+    ("of the router", None, "user id 'wampgate.caller' is the router's own"),
+    ("of the router", "wampgate.caller", "user id 'wampgate.caller' is the router's own"),
+    ("of the root", None, "user id 'wampgate' is the router's own"),
     ("of backend", "backend", "user id 'backend' is a static principal's authid"),
     (hashed("secret of backend"), None, "unknown token"),
     (hashed("good"), None, "unknown token"),
@@ -113,6 +119,10 @@ REFUSALS = [
     ("\0", None, "unknown token"),
     ("x" * 100_000, None, "unknown token"),
 ]
+
+
+def test_a_name_that_only_begins_like_the_routers_is_anybodys(authenticator: TicketAuthenticator) -> None:
+    assert asked(authenticator, "alike").authid == "wampgates"
 
 
 @pytest.mark.parametrize(("ticket", "authid", "log"), REFUSALS)

@@ -9,14 +9,17 @@ from typing import get_args
 import pytest
 from msgspec.structs import fields
 
-from wampgate.config import model
+from wampgate.config import credentials, model
 from wampgate.config.model import Limits
 from wampgate.config.section import Section
 from wampgate.config.tickets import JwtAuthentication
 from wampgate.config.values import Preset
 
-SECTIONS = [value for value in vars(model).values() if isinstance(value, type) and issubclass(value, Section)]
-SECTIONS.remove(Section)
+SECTIONS = [
+    value
+    for value in {**vars(model), **vars(credentials)}.values()
+    if isinstance(value, type) and issubclass(value, Section) and value is not Section
+]
 AUTHENTICATION = Path(__file__).parents[3] / "docs" / "authentication.md"
 LIMITS = Path(__file__).parents[3] / "docs" / "limits.md"
 

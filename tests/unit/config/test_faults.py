@@ -89,7 +89,7 @@ SINGLE_FAULTS = [
     # who may join
     ((*REALM, "authentication", "ticket"), None, "authentication.ticket: expected an object, since principals join"),
     (("realms", 1, "authentication", "anonymous"), None, "realms[1].authentication: expected a ticket section with"),
-    ((*PRINCIPAL, "ticket"), GONE, "principals[0].ticket: expected either ticket or ticket_sha256, got neither"),
+    ((*PRINCIPAL, "ticket"), GONE, "principals[0].ticket: expected one or more of ticket, ticket_sha256, wampcra,"),
     (
         (*PRINCIPAL, "ticket_sha256"),
         "cd" * 32,

@@ -395,6 +395,7 @@ class RealmUnderTest:
             admission=authorizer,
             authenticators=self._authenticators or authenticators,
             record=routed.record,
+            deadlines=routed.deadlines,
             limits=self._limits,
             topics=self._topics,
             history=self._history(),
@@ -423,8 +424,8 @@ class RealmUnderTest:
 
     def is_empty(self) -> bool:
         """Whether nothing is left of any session, but what the router's own procedures hold."""
-        own = {registration.procedure for registration in self.realm.dealer.registrations()}
-        inside = {registration.callee for registration in self.realm.dealer.registrations()}
+        own = {registration.procedure for registration in self.realm.dealer.registrations}
+        inside = {place.session for registration in self.realm.dealer.registrations for place in registration.callees}
         return (
             not self.realm.sessions
             and len(self.realm.broker) == 0

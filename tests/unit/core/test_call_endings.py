@@ -116,17 +116,16 @@ def test_what_waits_behind_all_calls_of_a_session_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("options", [{"progress": True}, {"ppt_scheme": "wamp"}], ids=["progress", "sealed"])
-def test_a_violation_that_shows_when_the_decision_comes_ends_that_session_alone(options: dict[str, object]) -> None:
+def test_a_call_that_needs_what_was_not_announced_does_not_wait_for_its_decision(options: dict[str, object]) -> None:
     slow = SlowAuthorizer()
     routed = Routed(slow.realm())
     callee, other = peer_with(routed, INVOCATIONS, CANCELING, PASSTHRU), peer_with(routed)
     registered(callee)
     caller = peer_with(routed)
     slow.hold = True
-    caller.ask(48, options, ADD)
+    assert only(caller.ask(48, options, ADD), 3)[2] == VIOLATION
     other.ask(48, {}, ADD, ["other"])
     slow.answer()
-    assert only(caller.heard(), 3)[2] == VIOLATION
     assert caller.closed is not None
     assert only(callee.heard(), 68)[4] == ["other"]
     assert holds_nothing(caller.session)

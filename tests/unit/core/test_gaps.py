@@ -65,7 +65,7 @@ def test_nobody_makes_others_believe_in_a_gap(routed: Routed) -> None:
 
 
 def lost(place: int, at: float) -> Perishable:
-    return Perishable(Subscription(place, f"a.{place}", "exact"), at, None)
+    return Perishable(Subscription(place, f"a.{place}", "exact", at), at, None)
 
 
 def test_what_was_missed_is_added_up() -> None:

@@ -8,6 +8,7 @@ import pytest
 from unit.core.routed import Peer, RealmUnderTest, Routed
 
 from wampgate.core.errors import NO_SUCH_REALM, JoinRefused
+from wampgate.core.interfaces import Principal
 from wampgate.core.roles import announced
 from wampgate.core.session import State
 from wampgate.wire.messages import MAX_ID
@@ -15,7 +16,7 @@ from wampgate.wire.messages import MAX_ID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wampgate.core.interfaces import Challenge, Connection, Principal
+    from wampgate.core.interfaces import Challenge, Connection
     from wampgate.wire.messages import HelloDetails
 
 
@@ -53,7 +54,7 @@ def test_welcome(routed: Routed) -> None:
         "authmethod": "ticket",
         "authprovider": "store",
         "authextra": {"organizations": ["7", "8"], "organization_count": 2, "organization": "7"},
-        "roles": announced(history=False),
+        "roles": announced(history=False, retention=True),
         "agent": "wampgate",
     }
     assert routed.records[-1][0] == "joined"
@@ -247,6 +248,17 @@ def test_an_authenticator_s_bug_refuses_and_tells_nothing() -> None:
     assert "canary" not in f"{message} {routed.records}"
     assert routed.records[-1][1]["because"] == "ZeroDivisionError"
     assert peer.session.state is State.CLOSED
+
+
+@pytest.mark.parametrize("principal", [("\0joe", "member"), ("joe\0", "member"), ("joe", "\0member")])
+def test_names_that_readers_would_take_for_binary_data_are_refused(principal: tuple[str, str]) -> None:
+    # Autobahn Python closes its connection at such an authid in WELCOME, and at such a publisher in EVENT.
+    class Odd(Broken):
+        async def hello(self, details: HelloDetails, connection: Connection) -> Challenge | Principal:
+            return Principal(*principal, "broken", "odd")
+
+    peer = Routed(RealmUnderTest(authenticators={"broken": Odd()})).peer()
+    assert refused(peer.hello(authmethods=["broken"]))[0] == "wamp.error.authentication_denied"
 
 
 def test_the_answers_of_stores_may_cross(routed: Routed) -> None:

@@ -73,7 +73,6 @@ def test_arguments_by_position_and_by_name(
         ((TOPIC,), {"unknown": 1}, "wamp.error.invalid_argument"),
         (("not a uri",), {}, "wamp.error.invalid_uri"),
         (("a..b",), {}, "wamp.error.invalid_uri"),
-        ((TOPIC, [], {}, {"ppt_scheme": "wamp"}), {}, "wamp.error.feature_not_supported"),
         (("com.forbidden",), {}, "wamp.error.not_authorized"),
         (("organization.7",), {}, "wamp.error.not_authorized"),
         (("wamp.session.on_join",), {}, "wamp.error.not_authorized"),

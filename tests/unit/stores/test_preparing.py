@@ -21,7 +21,14 @@ NAMES = [
     "oauth_access_tokens_user_id",
     "organization_members",
     "organization_members_organization_id",
+    "wampgate_credentials",
+    "wampgate_credentials_key",
+    "wampgate_cookies",
+    "wampgate_cookies_authid",
+    "wampgate_cookies_login",
+    "wampgate_cookies_expires",
 ]
+CREDENTIAL_EVENTS = [("wampgate_credentials", event) for event in ("delete", "update", "truncate")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -44,6 +51,7 @@ def test_the_triggers_of_postgres() -> None:
     assert events == [
         *(("oauth_access_tokens", event) for event in ("delete", "update", "truncate")),
         *(("organization_members", event) for event in ("insert", "delete", "update", "truncate")),
+        *CREDENTIAL_EVENTS,
     ]
     for one in triggers:
         assert "FOR EACH STATEMENT EXECUTE FUNCTION wampgate_tell(" in one.sql
@@ -53,7 +61,7 @@ def test_the_triggers_of_postgres() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_triggers_of_a_preset(preset: str) -> None:
     made = statements("postgres", preset)
-    assert [one.name for one in made if one.what in ("TABLE", "INDEX")] == NAMES[2:]
+    assert [one.name for one in made if one.what in ("TABLE", "INDEX")] == NAMES[2:4]
     assert [one.name for one in made if one.what == "FUNCTION"] == ["wampgate_tell"]
     events = [(one.table, one.name.removeprefix("wampgate_tells_of_")) for one in made if one.what == "TRIGGER"]
     assert events == [
@@ -63,6 +71,9 @@ def test_the_triggers_of_a_preset(preset: str) -> None:
     for one in made:
         assert one.explanation.endswith(".")
         assert "{" not in one.sql.replace("'{\"everything\": true}'", "")
+    with_more = statements("postgres", preset, ("credentials",))
+    assert {one.name for one in with_more if one.what == "TABLE"} == {"organization_members", "wampgate_credentials"}
+    assert CREDENTIAL_EVENTS[0][0] in {one.table for one in with_more if one.what == "TRIGGER"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,6 +91,8 @@ def test_both_kinds_have_the_same_columns(kind: Kind) -> None:
     assert columns == [
         ["access_token", "client_id", "user_id", "expires", "scope"],
         ["organization_id", "user_id", "role"],
+        ["authmethod", "authid", "key", "role", "user_id", "data", "disabled", "expires"],
+        ["cookie", "login", "realm", "authid", "sealed", "expires"],
     ]
 
 
@@ -100,7 +113,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE organization_members (organization_id, user_id)")
         connection.execute("INSERT INTO organization_members VALUES (7, 'alice')")
         connection.commit()
-    assert prepare_sqlite(path) == [NAMES[0], NAMES[1], NAMES[3]]
+    assert prepare_sqlite(path) == [name for name in NAMES if name != "organization_members"]
     assert prepare_sqlite(path) == []
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM organization_members").fetchall() == [(7, "alice")]

@@ -69,6 +69,7 @@ class Entrance:
         *,
         still_there: Callable[[], bool],
         then: Callable[[Principal | Answer], None],
+        admission: bool = True,
     ) -> None:
         """Find out who a request is of; its address may have to wait for its turn.
 
@@ -78,6 +79,7 @@ class Entrance:
             organization: the one to act for; None if none was named.
             still_there: whether anybody still waits.
             then: takes the principal that may join, or the refusal.
+            admission: whether it joins now; else it is only found out who it is.
         """
         network, bearer = session.connection.network, session.connection.bearer
         token = "" if bearer is None else bearer.reveal()
@@ -96,14 +98,16 @@ class Entrance:
 
         async def look() -> None:
             try:
-                outcome = await self._ask(session, realm, organization)
+                outcome = await self._ask(session, realm, organization, admission)
             finally:
                 self._guesses.ended(network, token)
             then(outcome)
 
         self._guesses.attempt(network, token, check)
 
-    async def _ask(self, session: Session, realm: Realm, organization: str | None) -> Principal | Answer:
+    async def _ask(
+        self, session: Session, realm: Realm, organization: str | None, admission: bool
+    ) -> Principal | Answer:
         authenticator = realm.authenticators.get("ticket")
         if authenticator is None:
             return unauthenticated("this realm takes no tokens", uri.NO_MATCHING_AUTH_METHOD, shown=True)
@@ -111,7 +115,8 @@ class Entrance:
             principal = await authenticator.hello(_DETAILS, session.connection)
             if isinstance(principal, Challenge):
                 return unauthenticated(NO_TOKEN, uri.AUTHENTICATION_REQUIRED, shown=False)
-            await realm.admission.admit(principal, {} if organization is None else {"organization": organization})
+            if admission:
+                await realm.admission.admit(principal, {} if organization is None else {"organization": organization})
         except JoinRefused as refusal:
             if refusal.error == uri.AUTHENTICATION_DENIED:
                 self._guesses.failed(session.connection.network)

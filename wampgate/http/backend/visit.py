@@ -131,7 +131,7 @@ class Visits:
             self._router.expire(session, principal.expires)
         realm.join(session)
         self._record("joined", session)
-        realm.joined(session, since)
+        realm.welcomed(session, since)
 
     def send(self, session: Session, message: Message, payload: Payload) -> None:
         """Route a message as if the session's client had sent it."""
