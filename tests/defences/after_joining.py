@@ -27,6 +27,7 @@ BEFORE: Final = "answers from before a change"
 READER: Final = "slow reader"
 FLOODS: Final = "floods of SUBSCRIBE, REGISTER, PUBLISH, CALL"
 GOODBYE: Final = "after GOODBYE"
+EARLY: Final = "calls in several messages that fill the memory, or break the protocol, while they wait for a decision"
 CALLEE: Final = "callee dies, caller leaves, answers race"
 SECRETS: Final = "secrets in `router.json`"
 HALF_OPEN: Final = "half-open connections"
@@ -351,6 +352,30 @@ MUTATIONS: Final = (
         "                self._end(session)\n",
         "                self._deliver(Goodbye({}, uri.GOODBYE_AND_OUT), NO_PAYLOAD, (session,))\n",
         "test_fast_path.py::test_what_follows_goodbye_has_no_effect",
+    ),
+    without(
+        EARLY,
+        "a bound for all calls of a session",
+        "core/calling.py",
+        "        if sum(map(len, inbox.early.values())) - len(inbox.early) < self._requests.limits.inbox:\n",
+        "        if len(early) <= self._requests.limits.inbox:\n",
+        "test_call_endings.py::test_what_waits_behind_all_calls_of_a_session_is_bounded",
+    ),
+    without(
+        EARLY,
+        "keeping only what belongs to a call",
+        "core/calling.py",
+        "        early = inbox.early.get(message.request)\n        if early is None or not early[-1]",
+        "        early = inbox.early.setdefault(message.request, [(message, payload)])\n        if not early[-1]",
+        "test_call_endings.py::test_the_id_of_another_request_that_waits_is_no_call_s_and_keeps_nothing",
+    ),
+    without(
+        EARLY,
+        "looking at announcements at once",
+        "core/calling.py",
+        "            _check_announced(session, options)\n",
+        "            pass\n",
+        "test_call_endings.py::test_a_call_that_needs_what_was_not_announced_does_not_wait_for_its_decision",
     ),
     without(
         CALLEE,

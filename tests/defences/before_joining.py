@@ -301,7 +301,7 @@ MUTATIONS: Final = (
         "test_joining.py::test_wrong_expired_and_foreign_look_the_same_to_the_client",
     ),
     without(
-        "tokens in logs and errors",
+        "tokens, passwords, keys and cookies in logs and errors",
         "silence about an unknown token",
         "authentication/ticket.py",
         "        user, seconds_left = _owner_by(row)\n",
@@ -310,7 +310,7 @@ MUTATIONS: Final = (
         "test_demo.py::test_the_log_tells_refusals_apart_and_never_a_token",
     ),
     without(
-        "tokens in logs and errors",
+        "tokens, passwords, keys and cookies in logs and errors",
         "silence about what a violation held",
         WEBSOCKET,
         "            factory.router.violated(session, str(error))",
@@ -318,7 +318,7 @@ MUTATIONS: Final = (
         "test_bad_messages.py::test_the_log_says_who_broke_the_protocol_and_not_what_was_sent",
     ),
     without(
-        "tokens in logs and errors",
+        "tokens, passwords, keys and cookies in logs and errors",
         "silence about the token of a refused refresh",
         "procedures/refresh.py",
         "_record(caller, refusal.log or refusal.message)",
@@ -326,7 +326,7 @@ MUTATIONS: Final = (
         "test_canary.py::test_no_secret_comes_out_and_each_refusal_is_told",
     ),
     without(
-        "tokens in logs and errors",
+        "tokens, passwords, keys and cookies in logs and errors",
         "a line for each refused refresh",
         "procedures/refresh.py",
         "            _record(caller, refusal.log or refusal.message)\n",
@@ -335,7 +335,7 @@ MUTATIONS: Final = (
         "test_refresh.py::test_each_refused_one_is_in_the_log_with_its_reason_and_no_token_is",
     ),
     without(
-        "tokens in logs and errors",
+        "tokens, passwords, keys and cookies in logs and errors",
         "silence about the token of a refused HTTP request",
         "http/backend/entrance.py",
         "because=refusal.log or refusal.message)",

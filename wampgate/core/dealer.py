@@ -158,7 +158,7 @@ class Dealer:
         particulars = None
         if not plain or place.concurrency:
             details = _own(details)
-            particulars = self._particulars(caller, message, place, details)
+            particulars = self._particulars(message, place, details)
         callee = place.session
         invocation = callee.last_invocation % MAX_ID + 1
         callee.last_invocation = invocation
@@ -174,7 +174,7 @@ class Dealer:
             self._begin(pending, particulars)
         self._deliver(Invocation(invocation, registration.id, details), payload, (callee,))
 
-    def _particulars(self, caller: Session, message: Call, place: Callee, details: InvocationDetails) -> Particulars:
+    def _particulars(self, message: Call, place: Callee, details: InvocationDetails) -> Particulars:
         """What a call has that most have not; written into the invocation's details as well.
 
         Raises:

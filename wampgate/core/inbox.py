@@ -86,9 +86,10 @@ class Inbox:
     def reconsider(self) -> None:
         """Ask for every decision anew: what was said before the rights changed counts for nothing."""
         for kind, lane in list(self._lane_by_kind.items()):
-            for entry in list(lane):
+            for entry in lane:
                 entry.decision = None
                 entry.generation += 1
+            for entry in list(lane):
                 self._expect(kind, entry, entry.ask())
             self._advance(kind)
 

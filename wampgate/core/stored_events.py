@@ -159,8 +159,8 @@ def audience_of(options: PublishOptions) -> PublishOptions | None:
     return PublishOptions(
         eligible_authid=options.eligible_authid,
         eligible_authrole=options.eligible_authrole,
-        exclude_authid=options.exclude_authid,
-        exclude_authrole=options.exclude_authrole,
+        exclude_authid=options.exclude_authid or None,
+        exclude_authrole=options.exclude_authrole or None,
     )
 
 

@@ -268,3 +268,24 @@ def test_an_authid_that_nobody_can_have_is_refused_at_once(sources: Sources, met
 
 def test_whoever_shows_a_strangers_certificate_is_nobody(sources: Sources) -> None:
     refused(sources.join, "stranger", "tls")
+
+
+@pytest.mark.parametrize(
+    "offered", [["wamp-scram", "wampcra"], ["wampcra", "wamp-scram"], ["nothing", "wampcra", "ticket"]]
+)
+def test_the_first_offered_method_that_the_realm_takes_is_it(sources: Sources, offered: list[str]) -> None:
+    """Whoever it is for: that nobody learns who has which. There is no second one after it."""
+    taken = next(method for method in offered if method in METHODS)
+    for authid in ("static", "store", "static-bahn", "nobody"):
+        peer = sources.peer()
+        peer.hello(authmethods=offered, authid=authid, authextra={"nonce": "egVDf3DMJh0="})
+        assert peer.receive()[:2] == [4, taken]
+        peer.send(5, "wrong", {})
+        assert (peer.receive()[2], peer.closed()[0]) == (DENIED, 1008)
+
+
+def test_nobody_gets_in_by_a_weaker_method_than_it_has(sources: Sources) -> None:
+    """It has keys for scram alone; the same password by another method is nobody's."""
+    refused(sources.join, "static", "wampcra", claims="static-bahn")
+    refused(sources.join, "static", "ticket", claims="static-bahn")
+    refused(sources.join, "static", "wamp-scram", claims="static-bahn")

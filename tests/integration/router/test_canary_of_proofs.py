@@ -137,7 +137,7 @@ class Heard:
             if method == "wampcra":
                 answer = (cra(secret, message[2]["challenge"]), {})
             elif method == "cryptosign":
-                answer = (sign(KEY, message[2]["challenge"]) if not secret else secret, {})
+                answer = (secret or sign(KEY, message[2]["challenge"]), {})
             elif method == "wamp-scram":
                 answer = client.answer(message[2])
             peer.send(5, *answer)

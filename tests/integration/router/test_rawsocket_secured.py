@@ -224,6 +224,15 @@ def test_unix_sockets_carry_both(tmp_path: Path) -> None:
         process.wait_for_log("join refused to unix:")
 
 
+def test_an_endpoint_says_who_may_use_its_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "wampgate.sock"
+    listen = [{"endpoint": "tcp:0:interface=127.0.0.1"}, {"endpoint": f"unix:{path}:mode=660"}]
+    with OverUnix(static_configuration(listen=listen)), RawPeer(path) as peer:
+        assert path.stat().st_mode & 0o777 == 0o660
+        peer.join(ticket_of("alice"))
+    assert not path.exists()
+
+
 def test_a_slow_reader_on_a_unix_socket_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "wampgate.sock"
     listen = [{"endpoint": "tcp:0:interface=127.0.0.1"}, {"endpoint": f"unix:{path}"}]

@@ -18,6 +18,7 @@ from wampgate.core.guesses import Guesses
 from wampgate.core.private import ORGANIZATIONS_CHANGED, REVOKED
 from wampgate.core.procedures import Procedures
 from wampgate.procedures import explain, kill, organizations, refresh
+from wampgate.procedures.testaments import TestamentProcedures
 from wampgate.transports.turn import Encoding, Turn
 from wampgate.wire.serializers import JSON
 
@@ -118,6 +119,7 @@ class Client(Peer):
         here: whether it has joined and was not told of an end.
         held: its subscriptions, by id; what was taken away is not among them.
         news: the events that were published since its messages were looked at last.
+        kept: what it was told of retained events since then: by which subscription, on which topic, and which.
         past: its user's earlier rights, likewise.
         late: whether what it is told may be of a time when things were not as they are.
     """
@@ -132,6 +134,7 @@ class Client(Peer):
         self.here = self.over = self.full = False
         self.held: dict[int, tuple[str, Match]] = {}
         self.private: dict[int, str] = {}
+        self.kept: list[tuple[int, str, Any]] = []
         self.asked: dict[int, Any] = {}
         self.news: list[tuple[int, str]] = []
         self.past: list[Roles] = []
@@ -190,6 +193,7 @@ class Client(Peer):
             assert not self.over, f"{message} came after the end"
             self._take(message, seen, revoked)
         self._check_news(seen, before, revoked)
+        self._check_retained(before, revoked)
         self.past.clear()
         self.late = False
         if self.here:
@@ -210,10 +214,13 @@ class Client(Peer):
                 counted["unsubscribed"] += 1
             case [8, 32, request, _, error, *_]:
                 self._refused(error, *self.asked.pop(request))
-            case [36, subscription, _, _, *payload]:
+            case [36, subscription, _, told, *payload]:
                 if subscription not in self.private:
                     assert subscription in self.held, "an event of a subscription that it does not hold"
-                    seen.append((subscription, payload[0][0]))
+                    if told.get("retained"):
+                        self.kept.append((subscription, told.get("topic", self.held[subscription][0]), payload[0][0]))
+                    else:
+                        seen.append((subscription, payload[0][0]))
                 elif self.private[subscription] == REVOKED:
                     revoked.add(payload[1]["subscription"])
                     self._revoked(payload[1])
@@ -271,7 +278,7 @@ class Client(Peer):
             self.token = token
         elif what == "organizations" and not self.late and not self.realm.unstable:
             assert set(payload[1]["organizations"]) == set(self.realm.roles[self.user])
-        elif what in ("kill", "explain", "publish"):
+        elif what in ("kill", "explain", "publish", "testament"):
             assert self.user == "backend", f"{self.user} may not {what}"
             self.realm.answered(what, rest, payload)
         counted[what] += 1
@@ -287,7 +294,7 @@ class Client(Peer):
                 or token not in self.realm.tokens
                 or self.realm.token_user(token) != self.user
             )
-        elif what in ("kill", "explain", "publish"):
+        elif what in ("kill", "explain", "publish", "testament"):
             assert self.user != "backend" or self.realm.went_down
             assert error == "wamp.error.not_authorized" or self.late or self.realm.went_down
 
@@ -306,6 +313,16 @@ class Client(Peer):
         if self.over:
             assert seen == [], "an event was delivered though the session was to end"
 
+    def _check_retained(self, before: dict[int, Any], revoked: set[int]) -> None:
+        """Of topics that it may hear, the newest that was retained, and nothing of what was taken away."""
+        for subscription, published, number in self.kept:
+            assert subscription not in revoked, "a retained event of what was taken away in the same moment"
+            topic, match = self.held[subscription] if subscription in self.held else before[subscription]
+            assert matches(topic, match, published)
+            assert self.late or number == self.realm.retained[published][-1]
+            counted["retained"] += 1
+        self.kept.clear()
+
 
 class World:
     """One realm: what is true of it, and the router's realm beside it.
@@ -313,6 +330,7 @@ class World:
     Attributes:
         roles: each user's organizations.
         tokens: those that are good.
+        retained: all events that a topic was ever to retain, by topic.
         unstable: whether the router has not heard of everything: its store is down, or it is deaf.
     """
 
@@ -321,6 +339,7 @@ class World:
         self.under_test = RealmUnderTest(name, rules=RULES, cache_seconds=3.0, authorizer=with_templates)
         self.roles: dict[str, Roles] = {user: {} for user in (*USERS, "backend")}
         self.tokens: set[str] = set()
+        self.retained: dict[str, list[int]] = {}
         self.unstable = self.went_down = False
         self.clients: list[Client] = []
         self.backend: Client
@@ -340,6 +359,8 @@ class World:
         procedures.add(refresh.NAME, refresh.Refresh(ticket, routed.router, self.standing, guesses))
         procedures.add(organizations.NAME, organizations.Organizations(memberships))
         procedures.add(kill.NAME, kill.Kill(realm, self.standing))
+        for name, procedure in TestamentProcedures(realm).procedures().items():
+            procedures.add(name, procedure)
         procedures.add(explain.NAME, explain.Explain(realm, {"backend": "backend"}, "member"))
         self.backend = Client(routed, self, "backend", "the ticket of backend")
         self.tokens.add(self.backend.token)
@@ -401,13 +422,15 @@ class World:
             self.roles[user][organization] = role
             memory.add_membership(user, organization, role)
 
-    def publish(self, topic: str) -> None:
+    def publish(self, topic: str, *, retain: bool = False) -> None:
         """An event of the backend's."""
         self.number += 1
+        if retain:
+            self.retained.setdefault(topic, []).append(self.number)
         for client in self.clients:
             client.news.append((self.number, topic))
         counted["published"] += 1
-        self.backend.order(16, {}, topic, [self.number])
+        self.backend.order(16, {"retain": retain}, topic, [self.number])
 
     def kill(self, by: str, value: str) -> None:
         """End sessions, as an administrator does."""

@@ -140,3 +140,14 @@ def test_what_waits_is_asked_for_again_when_rights_have_changed() -> None:
     assert acted == [(1, "no"), (2, "no")]
     inbox.reconsider()
     assert len(acted) == 2
+
+
+def test_none_acts_by_what_was_said_before_while_others_are_asked_again() -> None:
+    inbox = Inbox()
+    acted: list[tuple[int, str]] = []
+    was_there: Pending[Decision] = Pending()
+    was_there.resolve(YES)
+    wait(inbox, Subscribe, 1, Pending(), lambda given: acted.append((1, given.because)), lambda: was_there)
+    wait(inbox, Subscribe, 2, YES, lambda given: acted.append((2, given.because)), lambda: NO)
+    inbox.reconsider()
+    assert acted == [(1, "yes"), (2, "no")]

@@ -84,6 +84,8 @@ class Run:
         for world in self.worlds:
             for user, organization, role in BEGINNING:
                 world.change(user, organization, role)
+            for topic in TOPICS:
+                world.publish(topic, retain=True)
             for user, token, patterns in SUBSCRIBED:
                 world.clients.append(Client(self.routed, world, user, f"token {token} of {user}"))
                 world.clients[-1].start()
@@ -131,7 +133,8 @@ class Run:
         client = self.client(world, a)
         if client is not None:
             topic, match = PATTERNS[(b * 12 + c) % len(PATTERNS)]
-            client.order(32, {"match": match}, topic, asked=("subscribe", topic, match))
+            options = {"match": match, "get_retained": a % 2 == 1}
+            client.order(32, options, topic, asked=("subscribe", topic, match))
 
     def unsubscribe(self, world: World, a: int, b: int, _c: int) -> None:
         client = self.client(world, a)
@@ -145,8 +148,8 @@ class Run:
             client = world.clients.pop(a % len(world.clients))
             client.leave()
 
-    def publish(self, world: World, a: int, _b: int, _c: int) -> None:
-        world.publish(TOPICS[a % len(TOPICS)])
+    def publish(self, world: World, a: int, b: int, _c: int) -> None:
+        world.publish(TOPICS[a % len(TOPICS)], retain=b % 2 == 1)
 
     def grant(self, world: World, a: int, b: int, c: int) -> None:
         world.change(USERS[a % 3], ORGANIZATIONS[b % 3], ("", "admin")[c % 2])
@@ -233,8 +236,10 @@ class Run:
         user = USERS[b % 3]
         client.order(48, {}, kill.NAME, [], {"authid": user}, asked=("kill", None))
         client.order(48, {}, explain.NAME, [user, "subscribe", "organization.7"], asked=("explain", user, "", "exact"))
+        testament = [TOPICS[b % len(TOPICS)], ["forged"], {}, {"retain": True}]
+        client.order(48, {}, "wamp.session.add_testament", testament, asked=("testament",))
         client.order(48, {}, "wampgate.publish", [TOPICS[b % len(TOPICS)], ["forged"]], asked=("publish",))
-        client.order(16, {}, TOPICS[b % len(TOPICS)], ["forged"])
+        client.order(16, {"retain": True}, TOPICS[b % len(TOPICS)], ["forged"])
 
     def drop_token(self, world: World, a: int, b: int, _c: int) -> None:
         token = f"token {b % 2} of {USERS[a % 3]}"
@@ -324,6 +329,8 @@ def test_each_gets_what_is_its_own_and_nothing_else() -> None:
         "refresh",
         "refresh refused",
         "kill refused",
+        "testament refused",
+        "retained",
     ):
         assert counted[what] > EXAMPLES // 200, (what, counted)
     for what in ("wamp.close.killed", "wampgate.close.token_revoked"):

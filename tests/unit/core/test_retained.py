@@ -366,6 +366,13 @@ def test_a_topic_has_a_bounded_number_of_audiences() -> None:
     assert kept.topics() == ["a"]
 
 
+def test_an_empty_list_of_those_excluded_is_no_other_audience() -> None:
+    kept = Kept()
+    kept.publish(publisher("joe"), "a", 1, eligible_authid=["joe"])
+    kept.publish(publisher("joe"), "a", 2, eligible_authid=["joe"], exclude_authid=[], exclude_authrole=[])
+    assert len(kept.retained) == 1
+
+
 def test_age() -> None:
     kept = Kept(age_seconds=10.0)
     kept.publish(publisher("joe"), "a")
