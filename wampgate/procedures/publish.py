@@ -71,8 +71,6 @@ def _event_of(asked: Asked) -> tuple[str, Payload, PublishOptions]:
         options = msgspec.convert({} if given is None else given, PublishOptions)
     except msgspec.ValidationError as error:
         raise RequestRefused(uri.INVALID_ARGUMENT, f"options: {error}") from None
-    if options.opaque:
-        raise RequestRefused(uri.FEATURE_NOT_SUPPORTED, "what is sealed is published by PUBLISH itself")
     return topic, Payload(args, kwargs), options
 
 

@@ -69,7 +69,6 @@ def test_arguments_come_by_position_or_by_name(
         ([["com.elsewhere"]], "not_authorized"),
         ([["wamp.session.on_join"]], "not_authorized"),
         ([["wampgate.publish"]], "not_authorized"),
-        ([["com.example.t", [], {}, {"ppt_scheme": "x_custom"}]], "feature_not_supported"),
         ([["com.example.secret.t", [], {}, {"disclose_me": True}]], "option_disallowed.disclose_me"),
     ],
 )
