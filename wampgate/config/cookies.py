@@ -1,9 +1,10 @@
 """The section of router.json about session cookies."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from wampgate.config.formats import is_open_origin
 from wampgate.config.section import Section
 
 CookieSeconds = Annotated[float, Meta(ge=1, le=2_592_000, description="a number of seconds from 1 to 2592000")]
@@ -33,3 +34,15 @@ def without_tickets(cookie: CookieAuthentication | None, ticket: object) -> str 
 def without_store(store: object, cookie: CookieAuthentication | None) -> str | None:
     """What cookies lack that are to be kept in a store; None if nothing is missing."""
     return "no store" if store is None and cookie is not None and cookie.keep == "store" else None
+
+
+def open_origin(origins: tuple[str, ...], realms: tuple[Any, ...]) -> str | None:
+    """An origin that anybody on the network could write pages for, beside cookies; None if there is none.
+
+    Args:
+        origins: those that are listed.
+        realms: the sections of the realms.
+    """
+    index = next((index for index, realm in enumerate(realms) if realm.authentication.cookie is not None), None)
+    origin = next((origin for origin in origins if is_open_origin(origin)), None)
+    return None if index is None or origin is None else f"{origin}, and realms[{index}] has cookies"

@@ -4,10 +4,11 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import Meta
 
+from wampgate.config.formats import endpoint_kind
 from wampgate.config.secret import Secret
 from wampgate.config.section import Check, Section, Unique
 from wampgate.config.values import AuthId, CaFile, Role, Ticket, TicketSha256
@@ -362,3 +363,20 @@ class TlsAuthentication(Section, frozen=True, kw_only=True):
     """
 
     role: Role = "member"
+
+
+def nothing_to_bind_to(listen: tuple[Any, ...], realms: tuple[Any, ...]) -> str | None:
+    """Which method demands a channel binding that no listener could have; None if there is none.
+
+    Args:
+        listen: the sections of the listeners.
+        realms: those of the realms.
+    """
+    if any(endpoint_kind(listener.endpoint) not in ("tcp", "unix") for listener in listen):
+        return None
+    for index, realm in enumerate(realms):
+        for name in ("scram", "cryptosign"):
+            method = getattr(realm.authentication, name)
+            if method is not None and method.channel_binding == "required":
+                return f"none, and realms[{index}].authentication.{name} has channel_binding required"
+    return None

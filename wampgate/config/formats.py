@@ -103,6 +103,12 @@ def is_keys_url(text: str) -> bool:
     return url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
 
 
+def is_open_origin(origin: str) -> bool:
+    """Whether an origin's pages come unencrypted, and not from this machine."""
+    url = urlsplit(origin)
+    return url.scheme == "http" and not _is_loopback(url.hostname or "")
+
+
 def is_claim_text(text: str) -> bool:
     """Whether a text can be what a claim is called or says."""
     return 0 < len(text) <= 256 and text.isprintable()

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from wampgate.config.bridges import Bridges
 from wampgate.config.compression import Compression
-from wampgate.config.cookies import CookieAuthentication, without_store, without_tickets
+from wampgate.config.cookies import CookieAuthentication, open_origin, without_store, without_tickets
 from wampgate.config.credentials import (
     CHECKS_OF_PRINCIPALS,
     ClientCertificates,
@@ -28,6 +28,7 @@ from wampgate.config.credentials import (
     ScramAuthentication,
     TlsAuthentication,
     WampcraAuthentication,
+    nothing_to_bind_to,
 )
 from wampgate.config.dynamic import (
     DynamicAuthentication,
@@ -471,6 +472,18 @@ class Configuration(Section, frozen=True, kw_only=True):
             ("listen", "realms"),
             "client_certificates in a listener, where a realm has authentication.tls",
             _no_certificates,
+        ),
+        Check(
+            "listen",
+            ("listen", "realms"),
+            "a listener with TLS, where a realm demands a channel binding",
+            nothing_to_bind_to,
+        ),
+        Check(
+            "origins",
+            ("origins", "realms"),
+            "https:// origins, or loopback, where a realm has cookies: a page by http:// could be anybody's",
+            open_origin,
         ),
         Check(
             "realms",

@@ -144,3 +144,24 @@ def test_what_is_made_up_can_be_said(load_document, faults):
     assert section.scram.channel_binding == "required"
     (line,) = faults(document(scram={"mock": {"kdf": "pbkdf2", "iterations": 3, "memory": 64}}))
     assert "scram.mock.memory: expected a number with argon2id13 and argon2id-13, null with pbkdf2" in line
+
+
+@pytest.mark.parametrize("method", ["scram", "cryptosign"])
+@pytest.mark.parametrize("endpoint", ["tcp:0", "unix:path"])
+def test_a_binding_that_is_required_needs_a_channel(faults, load_document, method, endpoint):
+    ann = {key: PRINCIPAL[key] for key in ("authid", "role", method)}
+    required = {method: {"channel_binding": "required"}, "tls": None}
+    (line,) = faults(document(ann, listen={"endpoint": endpoint}, **required))
+    assert "listen: expected a listener with TLS, where a realm demands a channel binding, got none" in line
+    assert f"realms[0].authentication.{method} has channel_binding required" in line
+    assert load_document(document(ann, listen={"endpoint": "ssl:0:privateKey=k:certKey=c"}, **required))
+
+
+@pytest.mark.parametrize("origin", ["http://app.example.org", "http://192.0.2.1:8080"])
+def test_where_there_are_cookies_origins_are_encrypted(faults, load_document, origin):
+    (line,) = faults(document(cookie={}) | {"origins": [origin]})
+    assert "origins: expected https:// origins, or loopback, where a realm has cookies" in line
+    assert f"got {origin}, and realms[0] has cookies" in line
+    fine = ["https://app.example.org", "http://localhost:3000", "http://127.0.0.1"]
+    assert load_document(document(cookie={}) | {"origins": fine})
+    assert load_document(document() | {"origins": [origin]})
