@@ -224,7 +224,7 @@ def test_a_token_that_is_revoked_with_its_membership(town: Town) -> None:
         "DELETE FROM oauth_access_tokens WHERE user_id = 'fred'; COMMIT"
     )
     assert fred.receive()[0] == GOODBYE
-    town.router.wait_for_log("'room.7' is not published", count=2)
+    town.router.wait_for_log(f"session {fred.session} of 'fred' (member) on 'room.7' is not published")
     assert auditor.events() == []
 
 
