@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def packed(*words: bytes) -> bytes:
     """A command as it is sent."""
-    command: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub allows one word only
+    command: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its type allows one word only
     return command
 
 
