@@ -27,8 +27,8 @@ format: $(VENV)/developing ## Bring the code into its form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(VENV)/developing ## Measure against the physical limit; BENCH="--help" for what can be chosen
-	$(VENV)/bin/python -m benchmarks $(BENCH)
+bench: $(VENV)/developing ## Measure against the physical limit; PEERS=nexus,xconn installs and adds those; BENCH="--help"
+	$(VENV)/bin/python -m benchmarks --plots docs/figures $(if $(PEERS),--install --peers $(PEERS)) $(BENCH)
 
 defences: $(VENV)/developing ## Take each defence out and see the tests notice; WITHOUT="Origin" for some; takes long
 	$(VENV)/bin/python -m tests.defences $(WITHOUT)

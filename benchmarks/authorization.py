@@ -10,11 +10,9 @@ import asyncio
 import gc
 import time
 from collections import Counter
-from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.tables import aligned
+from benchmarks.costs import Cost
 from wampgate.authorization.memberships import Memberships
 from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
@@ -28,12 +26,14 @@ from wampgate.wire.messages import Publish, PublishOptions, Subscribe, Subscribe
 from wampgate.wire.payload import NO_PAYLOAD, Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from wampgate.core.decisions import Action
     from wampgate.core.interfaces import Authorizer
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
+
+NAME: Final = "authorization"
 
 MOST: Final = 1.0
 """Microseconds that it may cost at the most."""
@@ -42,20 +42,6 @@ _OPERATIONS: Final = 100_000
 _ORGANIZATIONS: Final = 100
 _USER: Final = Principal("joe", "user", "ticket", "store", user="joe")
 _BACKEND: Final = Principal("backend", "backend", "ticket", "static")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one kind of message costs, in microseconds of CPU: one number for each round."""
-
-    what: str
-    authorized: tuple[float, ...]
-    unrestricted: tuple[float, ...]
-
-    @property
-    def differences(self) -> list[float]:
-        """What authorization adds, round by round."""
-        return [one - other for one, other in zip(self.authorized, self.unrestricted, strict=True)]
 
 
 def measure(rounds: int) -> list[Cost]:
@@ -75,27 +61,14 @@ def measure(rounds: int) -> list[Cost]:
                     found[kind, name].append(run(realm))
     finally:
         gc.enable()
-    return [Cost(kind, tuple(found[kind, "authorized"]), tuple(found[kind, "unrestricted"])) for kind in kinds]
+    return [_cost(kind, found[kind, "authorized"], found[kind, "unrestricted"]) for kind in kinds]
 
 
-def table(costs: Iterable[Cost]) -> str:
-    """The costs as text."""
-    rows = [["", "authorized µs", "unrestricted µs", "added µs", "least..greatest", "aim"]]
-    for cost in costs:
-        added = median(cost.differences)
-        verdict = f"≤ {MOST:g} µs: {'reached' if added <= MOST else 'MISSED'}"
-        spread = f"{min(cost.differences):.2f}..{max(cost.differences):.2f}"
-        rows.append(
-            [
-                cost.what,
-                f"{median(cost.authorized):.2f}",
-                f"{median(cost.unrestricted):.2f}",
-                f"{added:.2f}",
-                spread,
-                verdict,
-            ]
-        )
-    return f"CPU per message that a cached decision lets through\n{aligned(rows)}"
+def _cost(kind: str, authorized: Sequence[float], unrestricted: Sequence[float]) -> Cost:
+    """The difference, round by round."""
+    added = tuple(one - other for one, other in zip(authorized, unrestricted, strict=True))
+    beside = {"authorized": tuple(authorized), "everything allowed": tuple(unrestricted)}
+    return Cost(NAME, f"authorization of {kind}, decision cached", "µs", added, MOST, beside)
 
 
 def _subscribe(realm: Realm) -> float:
@@ -108,7 +81,7 @@ def _subscribe(realm: Realm) -> float:
         request += 1
         realm.receive(session, Subscribe(request, options, topic), NO_PAYLOAD)
         request += 1
-        (subscription,) = session.subscriptions or ()
+        subscription = next(iter(session.subscriptions or ()))
         realm.receive(session, Unsubscribe(request, subscription), NO_PAYLOAD)
     return (time.process_time() - begun) / _OPERATIONS * 1e6
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from benchmarks import native
 
@@ -28,7 +28,7 @@ class Outcome:
     """One run. Every count was verified: content, order and completeness.
 
     Attributes:
-        operations: finished while measuring: events delivered, calls answered, or joins.
+        operations: finished while measuring: events delivered, calls answered, joins, or pings answered.
         seconds: measured.
         per_second: operations per second: the rate at which all else was taken.
         cpu_us: the server's CPU per operation, user and system, in microseconds.
@@ -41,7 +41,11 @@ class Outcome:
         p999_us: likewise 99.9 %.
         longest_us: the longest.
         bytes_per_connection: resident memory that a connection added; joins only.
-        idle_load: the server's share of one core with all joined and nothing to do; joins only.
+        idle_load: the server's share of one core with all joined and nothing to do; joins and idleness only.
+        grown_bytes: what resident memory reached under the load beyond what it was before it; not for joins.
+        pause_us: the longest time in which the server answered no ping; storms only.
+        resident_bytes: all resident memory; starts only.
+        latency: the whole curve: pairs of a share of all operations and the microseconds they did not exceed.
     """
 
     operations: int
@@ -58,6 +62,17 @@ class Outcome:
     longest_us: float
     bytes_per_connection: float
     idle_load: float
+    grown_bytes: float = 0.0
+    pause_us: float = 0.0
+    resident_bytes: float = 0.0
+    latency: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def of_start(cls, seconds: float, resident_bytes: float) -> Self:
+        """The outcome of a server's start, which nothing was asked of."""
+        nothing = dict.fromkeys((field.name for field in fields(cls) if field.default is MISSING), 0.0)
+        found = {"operations": 1, "seconds": seconds, "per_second": 1 / seconds, "resident_bytes": resident_bytes}
+        return cls(**{**nothing, **found})  # type: ignore[arg-type]  # the one int is named again
 
     def as_json(self) -> dict[str, Any]:
         """The attributes by name."""
@@ -97,11 +112,13 @@ def _server_options(server: Running) -> list[str]:
         "--pid": ",".join(map(str, server.processes)),
         "--user": server.user.authid,
         "--backend": server.backend.authid,
+        "--users": str(server.users),
     }
-    return [word for option in options.items() for word in option]
+    return [*(word for option in options.items() for word in option), *server.options]
 
 
 def _outcome(found: dict[str, Any]) -> Outcome:
     if not found["ok"]:
         raise RunFailed(f"{found['fault']} (and {found['faults'] - 1} more)" if found["faults"] > 1 else found["fault"])
-    return Outcome(**{field.name: found[field.name] for field in fields(Outcome)})
+    curve = tuple((share, microseconds) for share, microseconds in found.pop("latency"))
+    return Outcome(**{field.name: found[field.name] for field in fields(Outcome) if field.name in found}, latency=curve)

@@ -1,83 +1,112 @@
-"""Shows what was measured as text: a table for each figure, with ratios, aims and the rate of each number."""
+"""Shows what was measured as text: a table for each scenario, with ratios and rates, and what became of its aims."""
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Final
+
+from benchmarks.aims import verdicts
+from benchmarks.servers.registry import PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.aims import Verdict
     from benchmarks.measuring import Measured, Spread
     from benchmarks.scenarios import Figure
 
 NOISY: Final = 0.10
 """A share of a core that others may use before a figure is suspect."""
 
+_LATENCIES: Final = {"p50 ms": "p50_us", "p99 ms": "p99_us", "p99.9 ms": "p999_us"}
+
 
 def tables(measured: Measured) -> str:
-    """All of a scenario's figures, and what speaks against them."""
-    blocks = [_table(measured, figure) for figure in measured.scenario.figures]
-    blocks += [f"  FAILED {server}: {reason}" for server, reason in measured.failures]
-    blocks += _doubts(measured)
-    return "\n".join(blocks)
-
-
-def _table(measured: Measured, figure: Figure) -> str:
+    """All of a scenario's figures, what they were to reach, and what speaks against them."""
     scenario = measured.scenario
-    title = f"{figure.title}: {scenario.title} ({measured.serializer}, {measured.payload} bytes)"
-    head = ["", f"{figure.unit}", "least..greatest", f"{scenario.operation}/s", "p50 ms", "p99 ms", "p99.9 ms"]
-    limits = [limit for limit in scenario.limits if figure.compared and limit in measured.outcomes]
-    head += [f"vs {limit}" for limit in limits]
-    rows = [
-        [*_row(measured, server, figure, limits), _verdict(measured, server, figure)] for server in measured.outcomes
-    ]
-    return f"{title}\n{aligned([[*head, 'aim'], *rows])}"
+    said = f"{measured.serializer}, " if not scenario.variants else ""
+    lines = [f"{scenario.name}: {scenario.title} ({said}{measured.payload} bytes)"]
+    if measured.outcomes:
+        lines.append(_table(measured))
+    lines += [f"  {_said(verdict)}" for verdict in verdicts(measured, PRODUCT)]
+    lines += [f"  {server} takes no part: {reason}" for server, reason in measured.absent.items()]
+    lines += _failures(measured)
+    lines += _doubts(measured)
+    return "\n".join(lines)
 
 
-def _row(measured: Measured, server: str, figure: Figure, limits: Sequence[str]) -> list[str]:
-    spread, runs = measured.spread(server, figure), measured.verified(server)
+def _table(measured: Measured) -> str:
+    latencies = _latencies(measured)
+    columns = [column for figure in measured.scenario.figures for column in _columns(measured, figure)]
+    operation = measured.scenario.operation
+    rows = [["", *columns, *([f"{operation}/s"] if operation else ()), *latencies, ""]]
+    for contestant in measured.outcomes:
+        runs = measured.verified(contestant)
+        cells = [cell for figure in measured.scenario.figures for cell in _cells(measured, contestant, figure)]
+        if operation:
+            cells.append(f"{median(run.per_second for run in runs):,.0f}" if runs else "")
+        cells += [short(median(getattr(run, at) for run in runs) / 1000) if runs else "" for at in latencies.values()]
+        rows.append([contestant, *cells, ""])
+    return aligned(rows)
+
+
+def _latencies(measured: Measured) -> dict[str, str]:
+    """Those that were taken and are no figures of the scenario anyway."""
+    figures = {figure.attribute for figure in measured.scenario.figures}
+    runs = [run for contestant in measured.outcomes for run in measured.verified(contestant)]
+    return {
+        title: attribute
+        for title, attribute in _LATENCIES.items()
+        if attribute not in figures and any(getattr(run, attribute) for run in runs)
+    }
+
+
+def _columns(measured: Measured, figure: Figure) -> list[str]:
+    return [f"{figure.title} {figure.unit}", *(f"vs {limit}" for limit in limits(measured, figure))]
+
+
+def _cells(measured: Measured, contestant: str, figure: Figure) -> list[str]:
+    spread, beside = measured.spread(contestant, figure), limits(measured, figure)
     if spread is None:
-        return [server, "failed", *[""] * (5 + len(limits))]
-    latencies = [
-        _short(median(values) / 1000)
-        for values in zip(*((run.p50_us, run.p99_us, run.p999_us) for run in runs), strict=True)
+        return ["failed", *[""] * len(beside)]
+    ratios = [_cell(measured.ratio(contestant, limit, figure)) if limit != contestant else "1" for limit in beside]
+    return [_cell(spread), *ratios]
+
+
+def limits(measured: Measured, figure: Figure) -> list[str]:
+    """The limits that a figure is shown beside."""
+    return [limit for limit in measured.scenario.limits if figure.compared and limit in measured.outcomes]
+
+
+def _cell(spread: Spread | None) -> str:
+    return "" if spread is None else f"{short(spread.median)} ({short(spread.least)}..{short(spread.greatest)})"
+
+
+def _said(verdict: Verdict) -> str:
+    who = f"{verdict.contestant}, " if " " in verdict.contestant else ""
+    text = f"{who}{verdict.figure.title} {verdict.aim.text(verdict.figure.unit)}: {verdict.state}"
+    if verdict.found is None:
+        return text
+    against = f" times {verdict.against}" if verdict.against != verdict.aim.of else ""
+    return f"{text}, {_cell(verdict.found)}{against}"
+
+
+def _failures(measured: Measured) -> list[str]:
+    counts = Counter(measured.failures)
+    return [
+        f"  FAILED {contestant}{f' ({times} times)' if times > 1 else ''}: {reason}"
+        for (contestant, reason), times in counts.items()
     ]
-    ratios = [_ratio(measured.ratio(server, limit, figure)) if limit != server else "1" for limit in limits]
-    range_ = f"{_short(spread.least)}..{_short(spread.greatest)}"
-    rate = f"{median(run.per_second for run in runs):,.0f}"
-    return [server, _short(spread.median), range_, rate, *latencies, *ratios]
-
-
-def _ratio(ratio: Spread | None) -> str:
-    return "" if ratio is None else f"{ratio.median:.2f} ({ratio.least:.2f}..{ratio.greatest:.2f})"
-
-
-def _verdict(measured: Measured, server: str, figure: Figure) -> str:
-    """What a figure is to reach, and whether it does; limits have no aim."""
-    if server in measured.scenario.limits:
-        return ""
-    if figure.most is not None:
-        return _said(measured.spread(server, figure), figure.most, f"≤ {figure.most:g} {figure.unit}")
-    limit = next(iter(measured.scenario.limits), "")
-    if figure.ratio is not None and limit in measured.outcomes:
-        return _said(measured.ratio(server, limit, figure), figure.ratio, f"≤ {figure.ratio:g} times {limit}")
-    return ""
-
-
-def _said(found: Spread | None, most: float, aim: str) -> str:
-    if found is None:
-        return f"{aim}: unknown"
-    return f"{aim}: {'reached' if found.median <= most else 'MISSED'}"
 
 
 def _doubts(measured: Measured) -> list[str]:
     """Where something else than the server may have been measured."""
     doubts = []
-    for server in measured.outcomes:
-        others = [run.others_load for run in measured.verified(server)]
+    for contestant in measured.outcomes:
+        others = [run.others_load for run in measured.verified(contestant)]
         if others and median(others) > NOISY:
-            doubts.append(f"  NOISY {server}: others used {median(others):.0%} of a core")
+            doubts.append(f"  NOISY {contestant}: others used {median(others):.0%} of a core")
     return doubts
 
 
@@ -95,7 +124,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """Three significant digits, without an exponent."""
     if abs(number) >= 100:
         return f"{number:,.0f}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmarks.scenarios import Scenario
+
 
 class ServerFailed(Exception):
     """A server did not start; the text says why, with the end of what it wrote."""
@@ -30,8 +32,12 @@ class Running:
         path: of the WebSocket.
         realm: what HELLO names.
         processes: all its processes' ids; their CPU and memory count.
-        user: may subscribe to ``organization.bench``.
+        user: may subscribe to ``organization.bench``, and to ``organization.0`` to ``organization.99``; of several
+            users, each to those of these whose number leaves the user's own when divided by how many users there are.
         backend: may publish there, and register and call below ``bench.``.
+        users: how many users there are. If more than one, ``{}`` in the user's authid and ticket stands for
+            the number, from 0; connections take turns.
+        options: more words for the generator, such as the protocol that this server speaks.
     """
 
     port: int
@@ -40,6 +46,8 @@ class Running:
     processes: tuple[int, ...]
     user: Credentials
     backend: Credentials
+    users: int = 1
+    options: tuple[str, ...] = ()
 
 
 class Server(Protocol):
@@ -47,8 +55,20 @@ class Server(Protocol):
 
     name: str
 
+    @property
+    def package(self) -> str | None:
+        """The folder below ``peers/`` that it is installed from; None if there is nothing to install."""
+
     def lacks(self) -> str | None:
         """What is missing on this machine to run it, in words; None if nothing is."""
+
+    def abstains(self, scenario: Scenario, serializer: str) -> str | None:
+        """Why it takes no part in a scenario with a serializer, in words; None if it does.
+
+        Args:
+            scenario: what is to be run.
+            serializer: a name of ``SERIALIZERS``.
+        """
 
     def start(self, folder: Path, redis_port: int | None = None) -> Running:
         """Start it and return when it takes connections.

@@ -12,9 +12,13 @@ from benchmarks.servers.interface import Credentials, Running, ServerFailed
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmarks.scenarios import Scenario
+
 
 class Limit:
     """``send``: one send per subscriber and event; ``coal``: all of one epoll round joined into one."""
+
+    package: str | None = None
 
     def __init__(self, mode: Literal["send", "coal"]) -> None:
         self.name = f"limit-{mode}"
@@ -24,6 +28,10 @@ class Limit:
     def lacks(self) -> str | None:
         """A C compiler, if there is none."""
         return None if native.compiler() else "a C compiler"
+
+    def abstains(self, scenario: Scenario, serializer: str) -> str | None:  # noqa: ARG002 - Server's signature
+        """It reads no Redis."""
+        return "reads no Redis" if scenario.redis else None
 
     def start(self, folder: Path, redis_port: int | None = None) -> Running:
         """Start it on a port that it chooses itself. It reads no Redis."""

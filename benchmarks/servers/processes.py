@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LOG: Final = "server.log"
 _SHOWN_LINES: Final = 20
+_INTERVAL: Final = 0.002
+"""Seconds between looks at a server that starts: so fine is the time that its start takes."""
 
 
 def free_port() -> int:
@@ -51,7 +53,27 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int, folder: Path, *, 
             raise ServerFailed(f"ended with status {process.returncode}:\n{log_end(folder)}")
         if time.monotonic() > deadline:
             raise ServerFailed(f"does not listen on port {port} after {seconds:.0f} s:\n{log_end(folder)}")
-        time.sleep(0.02)
+        time.sleep(_INTERVAL)
+
+
+def named_port(process: subprocess.Popen[bytes], folder: Path, *, seconds: float = 30) -> int:
+    """The port that a process chose itself: a line of its own in what it writes, which is all that counts there.
+
+    Raises:
+        ServerFailed: it has ended, or the time is over.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        ended = process.poll() is not None
+        lines = (folder / _LOG).read_text(errors="replace").splitlines(keepends=True)
+        port = next((int(line) for line in lines if line.endswith("\n") and line.strip().isdigit()), None)
+        if ended:
+            raise ServerFailed(f"ended with status {process.returncode}:\n{log_end(folder)}")
+        if port is not None:
+            return port
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"names no port after {seconds:.0f} s:\n{log_end(folder)}")
+        time.sleep(_INTERVAL)
 
 
 def log_end(folder: Path) -> str:

@@ -52,6 +52,14 @@ static size_t upgrade(struct peer *peer, uint8_t *from, size_t length)
     return head;
 }
 
+static void pong(struct peer *peer, const struct frame *frame)
+{
+    static struct bytes answer_to_ping;
+    answer_to_ping.length = 0;
+    frame_append(&answer_to_ping, PONG_FRAME, frame->payload, frame->length, false);
+    connection_send(&peer->connection, answer_to_ping.at, answer_to_ping.length);
+}
+
 static size_t take(struct connection *connection, uint8_t *from, size_t length)
 {
     struct peer *peer = (struct peer *)connection;
@@ -60,6 +68,8 @@ static size_t take(struct connection *connection, uint8_t *from, size_t length)
     while (peer->upgraded && frame_take(from + used, length - used, true, LONGEST_MESSAGE, &frame) == FRAME_COMPLETE) {
         if (frame.opcode == TEXT_FRAME || frame.opcode == BINARY_FRAME)
             router_take(peer, frame.payload, frame.length);
+        else if (frame.opcode == PING_FRAME)
+            pong(peer, &frame);
         used += frame.whole;
     }
     return used;

@@ -73,10 +73,19 @@ static void publish_next(uint64_t due)
         session_publish(&publisher, numbered(options->topic, number), text_of(id));
 }
 
-/* How many may be published now, by the window. */
+static uint64_t count_acknowledged(void)
+{
+    if (options->redis)
+        acknowledged = redis_acknowledged();
+    return acknowledged;
+}
+
+/* How many may be published now, by the window: acknowledgements count too, as a publisher that ignored them
+ * would overrun the queue in which some servers keep them for it. */
 static uint64_t room(void)
 {
-    uint64_t on_the_way = published - completed;
+    uint64_t finished = count_acknowledged() < completed ? acknowledged : completed;
+    uint64_t on_the_way = published - finished;
     if (options->burst)
         return on_the_way ? 0 : options->window;
     return options->window - on_the_way;
@@ -112,9 +121,7 @@ static uint64_t count_delivered(void)
 
 static uint64_t count_open(void)
 {
-    if (options->redis)
-        acknowledged = redis_acknowledged();
-    return published - completed + (published - acknowledged);
+    return published - completed + (published - count_acknowledged());
 }
 
 static void prepare_topics(void)
@@ -154,7 +161,7 @@ void scenario_fanout(const struct options *given, struct report *report)
     prepare_topics();
     if (!sessions_join(subscribers, options->subscribers, SUBSCRIBER))
         return;
-    if (!(options->redis ? redis_connect(options->redis) : sessions_join(&publisher, 1, PUBLISHER)))
+    if (!(options->redis ? redis_connect(options->redis, options->protocol) : sessions_join(&publisher, 1, PUBLISHER)))
         return;
     measure(options, &work, report);
     check_all();

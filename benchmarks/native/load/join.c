@@ -15,14 +15,6 @@ static void take_ready(struct session *session)
     histogram_add(&latency, now() - session->began);
 }
 
-/* Let time pass, answering pings. */
-static void idle(uint64_t nanoseconds)
-{
-    uint64_t end = now() + nanoseconds;
-    for (uint64_t time; (time = now()) < end && !faults();)
-        sessions_poll((int64_t)(end - time));
-}
-
 /* The first ones pay for what happens once: modules loaded, statements prepared, caches filled. */
 static bool join_first(const struct options *options)
 {
@@ -31,17 +23,6 @@ static bool join_first(const struct options *options)
     idle(SETTLE);
     latency = (struct histogram){0};
     return !faults();
-}
-
-static void measure_idle(const struct options *options, struct report *report)
-{
-    struct used before = used_so_far(options);
-    uint64_t begin = now();
-    idle((uint64_t)(options->seconds * 1e9));
-    struct used after = used_so_far(options);
-    double cpu = after.user + after.system - before.user - before.system;
-    if (options->seconds > 0)
-        report->idle_load = cpu / ((double)(now() - begin) / 1e9);
 }
 
 static bool prepare(const struct options *options)

@@ -1,4 +1,4 @@
-/* load: a load generator for WAMP over WebSocket that costs far less than the server it drives. */
+/* load: a load generator over WebSocket, for WAMP and its competitors, that costs far less than the servers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 static const struct {
     const char *name;
     void (*run)(const struct options *, struct report *);
-} scenarios[] = {{"fanout", scenario_fanout}, {"calls", scenario_calls}, {"join", scenario_join}};
+} scenarios[] = {{"fanout", scenario_fanout}, {"calls", scenario_calls}, {"join", scenario_join}, {"storm", scenario_storm}, {"idle", scenario_idle}};
 
 int main(int count, char **words)
 {

@@ -1,4 +1,4 @@
-/* measure: runs a piece of work for a while, and takes time and CPU in the middle of it. */
+/* measure: runs a piece of work for a while, and takes time and CPU in the middle of it, memory over all of it. */
 #include "scenario.h"
 
 #include <string.h>
@@ -47,6 +47,8 @@ static void let_arrive(const struct options *options, const struct work *work)
 
 void measure(const struct options *options, const struct work *work, struct report *report)
 {
+    server_forget_peak(options);
+    unsigned long memory = server_peak(options);
     run_until(options, work, now() + (uint64_t)(options->warm * 1e9));
     memset(work->latency, 0, sizeof *work->latency);
     uint64_t finished = work->finished(), begin = now();
@@ -60,4 +62,5 @@ void measure(const struct options *options, const struct work *work, struct repo
     report->latency = *work->latency;
     work->stop();
     let_arrive(options, work);
+    report->grown = (double)server_peak(options) - (double)memory;
 }

@@ -8,52 +8,61 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol.h"
+
 const char options_usage[] =
-    "usage: load fanout|calls|join --port N [options]\n"
+    "usage: load fanout|calls|join|storm|idle --port N [options]\n"
     "  fanout  one publisher, many subscribers; an operation is one event delivered\n"
     "  calls   callers and callees; an operation is one call with its result\n"
     "  join    connect, upgrade, HELLO, ticket, SUBSCRIBE; an operation is one such join; then idle\n"
+    "  storm   the same, all at once, while a probe pings the server to see how long it serves nobody\n"
+    "  idle    all have joined and nothing happens but the server's pings; an operation is one of them, answered\n"
     "where\n"
+    "  --protocol P                   wamp, centrifuge, socketio: what it speaks (wamp)\n"
     "  --port N --path P --realm R    the server, on 127.0.0.1 (/ws, realm1)\n"
     "  --pid N[,N...]                 its processes, whose CPU and memory are measured\n"
     "  --serializer S[,S...]          json, msgpack, cbor; several are dealt out to the connections in turn (json)\n"
     "  --user A                       authid of subscribers; the ticket is in BENCH_TICKET (else anonymous)\n"
+    "  --users N                      {} in both becomes a number below this, in turn (1)\n"
     "  --backend A                    authid of publisher, callers, callees; the ticket is in BENCH_BACKEND_TICKET\n"
     "  --payload B                    bytes of the one text that each message carries (200)\n"
     "time\n"
-    "  --warm S --seconds S           before and while measuring; for join, the idle time afterwards (1, 4)\n"
+    "  --warm S --seconds S           before and while measuring; for join and idle, without a load (1, 4)\n"
     "  --patience S                   give up after so long without any progress (10)\n"
     "  --rate R                       publications per second; 0: as many as the window lets (0)\n"
     "  --spin                         never sleep: the server then doesn't pay for waking the generator\n"
     "fanout\n"
     "  --subscribers N --topics K     subscriber i takes topic i modulo K (1000, 1)\n"
     "  --topic T                      {} in it becomes the topic's number (organization.bench)\n"
-    "  --window W                     publications that may be on their way to someone (1)\n"
+    "  --window W                     publications that may be on their way to someone, or unacknowledged (1)\n"
     "  --burst                        wait until none is, then publish W in one write\n"
-    "  --redis N                      publish to the Redis on this port, on the channel that is called as the topic\n"
+    "  --redis N                      publish to the Redis on this port, as the protocol's backends do\n"
     "calls\n"
     "  --callers N --callees N        caller i calls callee i modulo N (1, 1)\n"
     "  --in-flight N                  calls that a caller has open (1)\n"
     "  --procedure P                  {} in it becomes the callee's number (bench.echo.{})\n"
-    "join\n"
+    "join, storm, idle\n"
     "  --connections N --first N      how many to measure, after how many others (1000, 50)\n"
+    "  --pings N                      idle: each must be pinged so often (0)\n"
     "any\n"
     "  --concurrency N                joins that are under way at a time (64)\n"
     "One line of JSON on stdout. Status 0: all verified; 1: not; 2: usage.\n";
 
-enum kind { COUNT, REAL, NAME, FLAG, SERIALIZER_LIST, PROCESS_LIST };
+enum kind { COUNT, REAL, NAME, FLAG, PROTOCOL, SERIALIZER_LIST, PROCESS_LIST };
 
 static const struct field {
     const char *name;
     enum kind kind;
     size_t offset;
 } fields[] = {
+    {"protocol", PROTOCOL, 0},
     {"port", COUNT, offsetof(struct options, port)},
     {"path", NAME, offsetof(struct options, path)},
     {"realm", NAME, offsetof(struct options, realm)},
     {"pid", PROCESS_LIST, 0},
     {"serializer", SERIALIZER_LIST, 0},
     {"user", NAME, offsetof(struct options, user.authid)},
+    {"users", COUNT, offsetof(struct options, users)},
     {"backend", NAME, offsetof(struct options, backend.authid)},
     {"payload", COUNT, offsetof(struct options, payload)},
     {"warm", REAL, offsetof(struct options, warm)},
@@ -74,6 +83,7 @@ static const struct field {
     {"connections", COUNT, offsetof(struct options, connections)},
     {"first", COUNT, offsetof(struct options, first)},
     {"concurrency", COUNT, offsetof(struct options, concurrency)},
+    {"pings", COUNT, offsetof(struct options, pings)},
 };
 
 #define FIELDS (sizeof fields / sizeof *fields)
@@ -111,20 +121,36 @@ static bool read_value(struct options *options, const struct field *field, char 
     case REAL: *(double *)at = strtod(value, &end); return end != value && !*end && *(double *)at >= 0;
     case NAME: *(const char **)at = value; return *value && !strpbrk(value, "\"\\");
     case FLAG: *(bool *)at = true; return true;
+    case PROTOCOL: return (options->protocol = protocol_named(value)) != NULL;
     case SERIALIZER_LIST: return read_serializers(options, value);
     case PROCESS_LIST: return read_processes(options, value);
     }
     return false;
 }
 
+/* Whether the protocol has what the scenario needs. */
+static bool is_spoken(const struct options *options)
+{
+    const struct protocol *protocol = options->protocol;
+    for (unsigned i = 0; i < options->serializer_count; i++)
+        if (options->serializers[i] != JSON && !protocol->any_serializer)
+            return fprintf(stderr, "load: %s is spoken in json only\n", protocol->name), false;
+    if (!protocol->call && !strcmp(options->scenario, "calls"))
+        return fprintf(stderr, "load: %s has no calls from client to client\n", protocol->name), false;
+    if (!protocol->backend && options->redis)
+        return fprintf(stderr, "load: nothing that speaks %s is published to through Redis\n", protocol->name), false;
+    return true;
+}
+
 /* What would divide by nothing or wait for nobody. */
 static bool is_sensible(const struct options *options)
 {
     const unsigned least_one[] = {options->topics,  options->window,    options->callers,    options->callees,
-                                  options->in_flight, options->subscribers, options->connections, options->concurrency};
+                                  options->in_flight, options->subscribers, options->connections, options->concurrency,
+                                  options->users};
     for (size_t i = 0; i < sizeof least_one / sizeof *least_one; i++)
         if (!least_one[i])
-            return fprintf(stderr, "load: every count but --first must be at least 1\n"), false;
+            return fprintf(stderr, "load: every count but --first and --pings must be at least 1\n"), false;
     if (options->payload < 16 || options->payload > 900000)
         return fprintf(stderr, "load: --payload must be between 16 and 900000\n"), false;
     if (options->subscribers < options->topics)
@@ -150,10 +176,11 @@ bool options_read(struct options *options, int count, char **words)
 {
     struct option known[FIELDS + 1] = {0};
     *options = (struct options){
+        .protocol = &wamp_protocol,
         .path = "/ws", .realm = "realm1", .topic = "organization.bench", .procedure = "bench.echo.{}",
         .serializers = {JSON}, .serializer_count = 1, .subscribers = 1000, .topics = 1, .window = 1,
         .callers = 1, .callees = 1, .in_flight = 1, .connections = 1000, .first = 50, .concurrency = 64,
-        .payload = 200, .warm = 1, .seconds = 4, .patience = 10};
+        .users = 1, .payload = 200, .warm = 1, .seconds = 4, .patience = 10};
     for (size_t i = 0; i < FIELDS; i++)
         known[i] = (struct option){fields[i].name, fields[i].kind == FLAG ? no_argument : required_argument, NULL, 0};
     for (int index, found; (found = getopt_long(count, words, "", known, &index)) != -1;) {
@@ -165,6 +192,6 @@ bool options_read(struct options *options, int count, char **words)
     if (optind + 1 != count)
         return fputs(options_usage, stderr), false;
     options->scenario = words[optind];
-    return is_sensible(options) && read_ticket(&options->user, "BENCH_TICKET") &&
+    return is_sensible(options) && is_spoken(options) && read_ticket(&options->user, "BENCH_TICKET") &&
            read_ticket(&options->backend, "BENCH_BACKEND_TICKET");
 }

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "../wire/bytes.h"
+#include "protocol.h"
 #include "report.h"
 
 #define TRIES 500 /* 10 ms apart */
 
 static int fd = -1;
-static struct bytes out;
+static const struct protocol *protocol;
+static struct bytes out, channel, body;
 static uint64_t acknowledged;
 static char line[16]; /* of the answers, the one that is being read */
 static size_t line_length;
@@ -45,8 +47,9 @@ static bool is_read(void)
     return length > 2 && answer[0] == ':' && answer[1] != '0';
 }
 
-bool redis_connect(unsigned port)
+bool redis_connect(unsigned port, const struct protocol *spoken)
 {
+    protocol = spoken;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -61,16 +64,23 @@ bool redis_connect(unsigned port)
     return fault("Redis: nobody reads channels there"), false;
 }
 
-void redis_publish(const char *channel, const uint8_t *text, size_t length)
+static void append_argument(const struct bytes *argument)
 {
-    char head[128];
-    int size = snprintf(head, sizeof head, "*3\r\n$7\r\nPUBLISH\r\n$%zu\r\n", strlen(channel));
+    char head[32];
+    int size = snprintf(head, sizeof head, "$%zu\r\n", argument->length);
     bytes_append(&out, head, (size_t)size);
-    bytes_append(&out, channel, strlen(channel));
-    size = snprintf(head, sizeof head, "\r\n$%zu\r\n[\"", length + 4);
-    bytes_append(&out, head, (size_t)size);
-    bytes_append(&out, text, length);
-    bytes_append(&out, "\"]\r\n", 4);
+    bytes_append(&out, argument->at, argument->length);
+    bytes_append(&out, "\r\n", 2);
+}
+
+void redis_publish(const char *topic, const uint8_t *text, size_t length)
+{
+    static const char head[] = "*3\r\n$7\r\nPUBLISH\r\n";
+    channel.length = body.length = 0;
+    protocol->backend(&channel, &body, topic, text, length);
+    bytes_append(&out, head, sizeof head - 1);
+    append_argument(&channel);
+    append_argument(&body);
 }
 
 void redis_flush(void)

@@ -34,6 +34,16 @@ static void print_text(const char *text)
     putchar('"');
 }
 
+/* The curve of latencies, as pairs of a share of all operations and microseconds. */
+static void print_latency(const struct histogram *latency)
+{
+    static const double shares[] = {.001, .01, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99, .995, .999, .9999, 1};
+    printf(",\"latency\":[");
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        printf("%s[%g,%.1f]", i ? "," : "", shares[i], histogram_share(latency, shares[i]));
+    putchar(']');
+}
+
 static double per(double amount, double operations)
 {
     return operations > 0 ? amount / operations : 0;
@@ -62,6 +72,8 @@ void report_print(const struct report *report, const struct options *options)
            histogram_share(&report->latency, .99), histogram_share(&report->latency, .999),
            (double)report->latency.longest / 1000);
     printf(",\"bytes_per_connection\":%.0f,\"idle_load\":%.4f", report->bytes_per_connection, report->idle_load);
+    printf(",\"grown_bytes\":%.0f,\"pause_us\":%.0f", report->grown, report->pause * 1e6);
+    print_latency(&report->latency);
     printf(",\"sent\":%llu,\"acknowledged\":%llu,\"received\":%llu", (unsigned long long)report->sent,
            (unsigned long long)report->acknowledged, (unsigned long long)report->received);
     printf(",\"faults\":%llu,\"fault\":", (unsigned long long)fault_count);

@@ -15,7 +15,9 @@ struct report {
     double generator;    /* the generator's own */
     double others;       /* everyone else's on this machine, the kernel included */
     double span;         /* in which that CPU was used: longer than what was measured if work came after it */
-    double bytes_per_connection, idle_load; /* join only */
+    double bytes_per_connection, idle_load; /* join and idle only */
+    double grown;        /* bytes that the server's memory reached beyond what it was before any load */
+    double pause;        /* the longest time in which the server answered no ping, seconds; storm only */
     uint64_t sent, acknowledged, received;  /* over the whole run, warm-up included */
     struct histogram latency;
 };

@@ -85,6 +85,31 @@ unsigned long server_memory(const struct options *options)
     return bytes;
 }
 
+unsigned long server_peak(const struct options *options)
+{
+    unsigned long bytes = 0, kilobytes;
+    char text[4096];
+    for (unsigned i = 0; i < options->process_count; i++) {
+        char *line = read_proc(options->processes[i], "status", text, sizeof text) ? strstr(text, "\nVmHWM:") : NULL;
+        if (line && sscanf(line + 7, "%lu", &kilobytes) == 1)
+            bytes += kilobytes * 1024;
+    }
+    return bytes;
+}
+
+void server_forget_peak(const struct options *options)
+{
+    char path[64];
+    for (unsigned i = 0; i < options->process_count; i++) {
+        snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)options->processes[i]);
+        FILE *file = fopen(path, "w");
+        if (!file)
+            continue; /* not ours: the peak then is that of its whole life */
+        fputs("5", file);
+        fclose(file);
+    }
+}
+
 struct used used_so_far(const struct options *options)
 {
     struct used used = {.generator = generator_used(), .machine = machine_used()};

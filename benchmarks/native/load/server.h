@@ -17,4 +17,8 @@ struct used used_so_far(const struct options *options);
 /* Bytes that the server's processes have resident. Takes some milliseconds. */
 unsigned long server_memory(const struct options *options);
 
+/* The same at the most since server_forget_peak; an upper bound where there are several processes. Quick. */
+unsigned long server_peak(const struct options *options);
+void server_forget_peak(const struct options *options);
+
 #endif

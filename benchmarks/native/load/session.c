@@ -1,4 +1,4 @@
-/* session: a WAMP client over WebSocket, from connecting to its events and results. */
+/* session: a client over WebSocket, from connecting to its events and results. */
 #define _GNU_SOURCE
 #include "session.h"
 
@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "../wire/websocket.h"
+#include "protocol.h"
 #include "report.h"
 
 static const struct options *options;
 static const struct listener *listener;
 static unsigned ready_count, opened; /* opened: serializers are dealt out by it */
-static struct bytes message;
 
 static const char *const role_names[] = {"subscriber", "publisher", "caller", "callee"};
 static const char *const stage_names[] = {"connecting", "upgrading", "joining", "announcing", "ready", "gone"};
@@ -58,21 +58,11 @@ static void fail(struct session *session, const char *reason, const uint8_t *det
     connection_close(&session->connection);
 }
 
-/* ---- sending ---- */
+/* ---- for its protocol ---- */
 
-static struct writer begin(const struct session *session, enum code code, uint64_t size)
+const struct options *session_options(void)
 {
-    message.length = 0;
-    struct writer writer = writer_to(&message, session->as);
-    write_array(&writer, size);
-    write_uint(&writer, code);
-    return writer;
-}
-
-static void queue(struct session *session)
-{
-    frame_append(&session->connection.out, session->as == JSON ? TEXT_FRAME : BINARY_FRAME, message.at, message.length,
-                 true);
+    return options;
 }
 
 static const struct credentials *credentials_of(const struct session *session)
@@ -80,82 +70,78 @@ static const struct credentials *credentials_of(const struct session *session)
     return session->role == SUBSCRIBER ? &options->user : &options->backend;
 }
 
-static void send_hello(struct session *session)
+/* An authid or a ticket, of that one of the users whose turn it is. */
+static const char *of_user(const struct session *session, const char *text)
 {
-    static const char *const features[] = {"subscriber", "publisher", "caller", "callee"};
-    const char *authid = credentials_of(session)->authid;
-    struct writer writer = begin(session, HELLO, 3);
-    write_name(&writer, options->realm);
-    write_map(&writer, authid ? 3 : 2);
-    write_name(&writer, "roles");
-    write_map(&writer, 4);
-    for (int i = 0; i < 4; i++) {
-        write_name(&writer, features[i]);
-        write_map(&writer, 0);
-    }
-    write_name(&writer, "authmethods");
-    write_array(&writer, 1);
-    write_name(&writer, authid ? "ticket" : "anonymous");
-    if (authid) {
-        write_name(&writer, "authid");
-        write_name(&writer, authid);
-    }
-    queue(session);
+    return text && session->role == SUBSCRIBER ? numbered(text, session->number % options->users) : text;
 }
 
-static void send_ticket(struct session *session)
+const char *session_authid(const struct session *session)
 {
-    struct writer writer = begin(session, AUTHENTICATE, 3);
-    write_name(&writer, credentials_of(session)->ticket);
-    write_map(&writer, 0);
-    queue(session);
+    return of_user(session, credentials_of(session)->authid);
 }
 
-/* SUBSCRIBE or REGISTER. */
-static void send_announcement(struct session *session)
+const char *session_ticket(const struct session *session)
 {
-    bool subscribes = session->role == SUBSCRIBER;
-    struct writer writer = begin(session, subscribes ? SUBSCRIBE : REGISTER, 4);
-    write_uint(&writer, ++session->request);
-    write_map(&writer, 0);
-    write_name(&writer, subscribes ? numbered(options->topic, session->number % options->topics)
-                                   : numbered(options->procedure, session->number));
-    queue(session);
+    return of_user(session, credentials_of(session)->ticket);
 }
+
+const char *session_topic(const struct session *session)
+{
+    return numbered(options->topic, session->number % options->topics);
+}
+
+void session_queue(struct session *session, const struct bytes *message)
+{
+    frame_append(&session->connection.out, session->as == JSON ? TEXT_FRAME : BINARY_FRAME, message->at,
+                 message->length, true);
+}
+
+void session_become_ready(struct session *session)
+{
+    session->stage = READY;
+    ready_count++;
+    if (listener->ready)
+        listener->ready(session);
+}
+
+void session_tell_ping(struct session *session)
+{
+    if (listener->pinged)
+        listener->pinged(session);
+}
+
+bool session_tell_event(struct session *session, const uint8_t *text, size_t length)
+{
+    if (listener->event)
+        listener->event(session, text, length);
+    return listener->event;
+}
+
+bool session_tell_published(struct session *session)
+{
+    if (listener->published)
+        listener->published(session);
+    return listener->published;
+}
+
+bool session_tell_result(struct session *session, uint64_t request, const uint8_t *text, size_t length)
+{
+    if (listener->result)
+        listener->result(session, request, text, length);
+    return listener->result;
+}
+
+/* ---- sending ---- */
 
 void session_publish(struct session *session, const char *topic, const uint8_t *text)
 {
-    struct writer writer = begin(session, PUBLISH, 5);
-    write_uint(&writer, ++session->request);
-    write_map(&writer, 1);
-    write_name(&writer, "acknowledge");
-    write_true(&writer);
-    write_name(&writer, topic);
-    write_array(&writer, 1);
-    write_text(&writer, text, options->payload);
-    queue(session);
+    options->protocol->publish(session, topic, text, options->payload);
 }
 
 uint64_t session_call(struct session *session, const char *procedure, const uint8_t *text)
 {
-    struct writer writer = begin(session, CALL, 5);
-    write_uint(&writer, ++session->request);
-    write_map(&writer, 0);
-    write_name(&writer, procedure);
-    write_array(&writer, 1);
-    write_text(&writer, text, options->payload);
-    queue(session);
-    return session->request;
-}
-
-static void send_yield(struct session *session, uint64_t request, const uint8_t *text, size_t length)
-{
-    struct writer writer = begin(session, YIELD, 4);
-    write_uint(&writer, request);
-    write_map(&writer, 0);
-    write_array(&writer, 1);
-    write_text(&writer, text, length);
-    queue(session);
+    return options->protocol->call(session, procedure, text, options->payload);
 }
 
 void session_flush(struct session *session)
@@ -166,100 +152,39 @@ void session_flush(struct session *session)
 
 /* ---- receiving ---- */
 
-static void become_ready(struct session *session)
+static void take_message(struct session *session, const struct frame *frame)
 {
-    session->stage = READY;
-    ready_count++;
-    if (listener->ready)
-        listener->ready(session);
-}
-
-static void welcomed(struct session *session)
-{
-    if (session->role == SUBSCRIBER || session->role == CALLEE) {
-        session->stage = ANNOUNCING;
-        send_announcement(session);
-    } else {
-        become_ready(session);
-    }
-}
-
-/* What follows the ids in EVENT, RESULT and INVOCATION: a dictionary and [text]. */
-static bool read_payload(struct reader *reader, const uint8_t **text, size_t *length)
-{
-    return skip_value(reader) && read_array(reader) && read_text(reader, text, length);
-}
-
-/* Messages of an established session. Returns false if this is none, or not as it should be. */
-static bool take_routed(struct session *session, uint64_t code, struct reader *reader)
-{
-    const uint8_t *text;
-    size_t length;
-    uint64_t id, other;
-    if (!read_uint(reader, &id))
-        return false;
-    switch (code) {
-    case EVENT:
-        if (!read_uint(reader, &other) || !read_payload(reader, &text, &length) || !listener->event)
-            return false;
-        listener->event(session, text, length);
-        return true;
-    case RESULT:
-        if (!read_payload(reader, &text, &length) || !listener->result)
-            return false;
-        listener->result(session, id, text, length);
-        return true;
-    case INVOCATION:
-        if (!read_uint(reader, &other) || !read_payload(reader, &text, &length) || session->role != CALLEE)
-            return false;
-        send_yield(session, id, text, length);
-        return true;
-    case PUBLISHED:
-        if (!listener->published)
-            return false;
-        listener->published(session);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void take_message(struct session *session, const uint8_t *from, size_t length)
-{
-    struct reader reader = reader_of(from, length, session->as);
-    uint64_t code = 0;
-    bool understood = read_array(&reader) && read_uint(&reader, &code);
-    if (understood && session->stage == READY)
-        understood = take_routed(session, code, &reader);
-    else if (session->stage == JOINING && code == CHALLENGE && credentials_of(session)->ticket)
-        send_ticket(session);
-    else if (session->stage == JOINING && code == WELCOME)
-        welcomed(session);
-    else if (session->stage == ANNOUNCING && (code == SUBSCRIBED || code == REGISTERED))
-        become_ready(session);
-    else
-        understood = false;
-    if (!understood)
-        fail(session, "did not expect the message", from, length);
+    if (!options->protocol->take(session, frame->payload, frame->length))
+        fail(session, "did not expect the message", frame->payload, frame->length);
 }
 
 static void take_frame(struct session *session, const struct frame *frame)
 {
     enum opcode expected = session->as == JSON ? TEXT_FRAME : BINARY_FRAME;
-    if (frame->opcode == PING_FRAME)
+    if (frame->opcode == PING_FRAME) {
         frame_append(&session->connection.out, PONG_FRAME, frame->payload, frame->length, true);
-    else if (frame->opcode == CLOSE_FRAME)
+        session_tell_ping(session);
+    } else if (frame->opcode == CLOSE_FRAME)
         fail(session, "closed by the server:", frame->payload + 2, frame->length > 2 ? frame->length - 2 : 0);
     else if (frame->opcode == expected && frame->final)
-        take_message(session, frame->payload, frame->length);
+        take_message(session, frame);
     else if (frame->opcode != PONG_FRAME)
         fail(session, "a frame of another kind than was agreed", NULL, 0);
+}
+
+/* What the session asks for, and the answer must name; empty for a protocol that needs none. */
+static const char *subprotocol_of(const struct session *session)
+{
+    static char name[64];
+    const char *prefix = options->protocol->subprotocol;
+    if (prefix)
+        snprintf(name, sizeof name, "%s%s\r\n", prefix, serializer_names[session->as]);
+    return name;
 }
 
 /* Returns how many bytes of the response's head were used: none until it is complete. */
 static size_t take_upgrade(struct session *session, const uint8_t *from, size_t length)
 {
-    char subprotocol[32];
     uint8_t *end = memmem(from, length, "\r\n\r\n", 4);
     if (!end) {
         if (length > 16384)
@@ -267,13 +192,13 @@ static size_t take_upgrade(struct session *session, const uint8_t *from, size_t 
         return 0;
     }
     size_t head = (size_t)(end - from) + 4;
-    snprintf(subprotocol, sizeof subprotocol, "wamp.2.%s\r\n", serializer_names[session->as]);
+    const char *subprotocol = subprotocol_of(session);
     if (head < 12 || memcmp(from + 8, " 101", 4) || !memmem(from, head, subprotocol, strlen(subprotocol))) {
         fail(session, "the upgrade was refused:", from, head);
         return head;
     }
     session->stage = JOINING;
-    send_hello(session);
+    options->protocol->opened(session);
     return head;
 }
 
@@ -310,11 +235,12 @@ static void readable(struct connection *connection)
 static void send_upgrade(struct session *session)
 {
     char request[2048];
+    const char *subprotocol = subprotocol_of(session);
     int length = snprintf(request, sizeof request,
                           "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-                          "Sec-WebSocket-Protocol: wamp.2.%s\r\n\r\n",
-                          options->path, options->port, serializer_names[session->as]);
+                          "%s%s\r\n",
+                          options->path, options->port, *subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol);
     session->stage = UPGRADING;
     connection_queue(&session->connection, request, (size_t)length);
     connection_flush(&session->connection);

@@ -1,4 +1,4 @@
-/* session: a WAMP client over WebSocket, from connecting to its events and results. */
+/* session: a client over WebSocket, from connecting to its events and results. */
 #ifndef BENCH_SESSION_H
 #define BENCH_SESSION_H
 
@@ -25,6 +25,7 @@ struct listener {
     void (*published)(struct session *session);
     void (*result)(struct session *session, uint64_t request, const uint8_t *text, size_t length);
     void (*ready)(struct session *session);
+    void (*pinged)(struct session *session); /* and it has been answered */
 };
 
 void session_setup(const struct options *options, const struct listener *listener);
@@ -36,7 +37,8 @@ bool sessions_join(struct session *sessions, unsigned count, enum role role);
 /* Handle what the server sends, for at most so many nanoseconds. */
 void sessions_poll(int64_t nanoseconds);
 
-/* Queue PUBLISH (with `acknowledge`) or CALL; session_flush lets it go. CALL's request id is returned. */
+/* Queue a publication that is to be acknowledged, or a call; session_flush lets it go. A call's request id is
+ * returned. */
 void session_publish(struct session *session, const char *topic, const uint8_t *text);
 uint64_t session_call(struct session *session, const char *procedure, const uint8_t *text);
 void session_flush(struct session *session);

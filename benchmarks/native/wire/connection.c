@@ -145,6 +145,15 @@ bool connection_receive(struct connection *connection, size_t (*take)(struct con
     return true;
 }
 
+int connection_release(struct connection *connection)
+{
+    int fd = connection->fd;
+    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    connection->fd = -1;
+    connection_close(connection);
+    return fd;
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->fd >= 0)

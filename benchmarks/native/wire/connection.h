@@ -50,4 +50,7 @@ bool connection_receive(struct connection *connection, size_t (*take)(struct con
 
 void connection_close(struct connection *connection);
 
+/* Stop watching an open connection and let go of its socket, which is returned. */
+int connection_release(struct connection *connection);
+
 #endif

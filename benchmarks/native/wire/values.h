@@ -61,4 +61,7 @@ bool read_uint(struct reader *reader, uint64_t *value);
 bool read_text(struct reader *reader, const uint8_t **text, size_t *length);
 bool skip_value(struct reader *reader);
 
+/* Enter an object and move on to the value of one of its members. JSON only. */
+bool read_member(struct reader *reader, const char *name);
+
 #endif

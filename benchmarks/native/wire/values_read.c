@@ -196,3 +196,19 @@ bool skip_value(struct reader *reader)
     }
     return true;
 }
+
+bool read_member(struct reader *reader, const char *name)
+{
+    const uint8_t *key;
+    size_t length, wanted = strlen(name);
+    if (reader->as != JSON || json_next(reader) != '{')
+        return false;
+    reader->at++;
+    while (json_text(reader, &key, &length)) {
+        if (length == wanted && !memcmp(key, name, wanted))
+            return true;
+        if (!json_skip(reader))
+            return false;
+    }
+    return false;
+}

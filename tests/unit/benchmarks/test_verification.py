@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import pytest
+from unit.benchmarks.foreign_server import CentrifugeServer, SocketIOServer
 
 from benchmarks import load
 from benchmarks.servers.limit import Limit
@@ -16,6 +18,8 @@ from benchmarks.servers.limit import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from unit.benchmarks.foreign_server import ForeignServer
 
     from benchmarks.servers.interface import Running
 
@@ -85,7 +89,7 @@ class FaultyWire:
                     to.sendall(piece)
 
     def _marker_in(self, frame: bytes) -> bool:
-        return self._marker in frame[2:8]
+        return self._marker in frame[2:12]
 
 
 def _pass_on(source: socket.socket, to: socket.socket) -> None:
@@ -126,8 +130,8 @@ def limit(tmp_path: Path) -> Iterator[Running]:
 
 
 def changed(frame: bytes) -> bytes:
-    """A frame with its last letter but four (inside the text, before ``"]]``) exchanged for another."""
-    return frame[:-5] + bytes([frame[-5] ^ 1]) + frame[-4:]
+    """A frame with its ninth letter from the end (inside the text, in all protocols) exchanged for another."""
+    return frame[:-9] + bytes([frame[-9] ^ 1]) + frame[-8:]
 
 
 DAMAGES = {
@@ -135,7 +139,7 @@ DAMAGES = {
     "twice": lambda frames: [frames[0], *frames],
     "out of order": lambda frames: frames[::-1],
     "changed": lambda frames: [changed(frames[0]), *frames[1:]],
-    "nonsense": lambda frames: [b"\x81\x02{}", *frames],
+    "nonsense": lambda frames: [b"\x81\x02[}", *frames],
     "closed": lambda frames: [*frames, b"\x88\x02\x03\xe8"],
 }
 
@@ -172,3 +176,48 @@ def test_the_last_event_is_missed_too(limit: Running) -> None:
         pytest.raises(load.RunFailed, match="1 are missing"),
     ):
         load.run(replace(limit, port=wire.port), burst)
+
+
+FOREIGN: dict[str, tuple[Callable[[], ForeignServer], bytes]] = {
+    "centrifuge": (CentrifugeServer, b'{"push"'),
+    "socketio": (SocketIOServer, b'42["news'),
+}
+"""The other protocols: a server that speaks it, and how its events begin."""
+
+
+@pytest.fixture(params=FOREIGN)
+def foreign(request: pytest.FixtureRequest) -> Iterator[tuple[Running, bytes]]:
+    kind, marker = FOREIGN[request.param]
+    with kind() as server:
+        yield server.running(os.getpid()), marker
+
+
+def test_an_intact_wire_is_no_fault_in_any_protocol(
+    foreign: tuple[Running, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DAMAGES, "none", lambda frames: frames)
+    running, marker = foreign
+    assert run(running, marker, "none", FANOUT).operations > 0
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_events_are_noticed_in_any_protocol(foreign: tuple[Running, bytes], damage: str) -> None:
+    running, marker = foreign
+    with pytest.raises(load.RunFailed, match="subscriber 0"):
+        run(running, marker, damage, FANOUT)
+
+
+def test_an_event_that_is_lost_within_a_frame_is_noticed() -> None:
+    """Several events in one frame are as many, and one that is cut out of their middle is missing."""
+
+    def without_the_second(frames: list[bytes]) -> list[bytes]:
+        first, _, *rest = frames[0][4:].split(b"\n")
+        shorter = b"\n".join([first, *rest])
+        return [b"\x81\x7e" + len(shorter).to_bytes(2) + shorter, *frames[1:]]
+
+    with (
+        CentrifugeServer(together=4) as server,
+        FaultyWire(server.port, b'{"push"', without_the_second) as wire,
+        pytest.raises(load.RunFailed, match="subscriber 0"),
+    ):
+        load.run(replace(server.running(os.getpid()), port=wire.port), (*FANOUT, "--window", "60", *SHORT))
