@@ -17,16 +17,14 @@ from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from wampgate.authentication.deny_list import LOOK_SECONDS as DENIED_SECONDS
-from wampgate.authentication.deny_list import DenialWatch
 from wampgate.authorization.standing import Standing
 from wampgate.collector import TEND_SECONDS, Collector
 from wampgate.composition.authentication import takes_query_string
 from wampgate.composition.compression import compression_of
 from wampgate.composition.dynamic import bind_dynamic, deciding_procedures
 from wampgate.composition.endpoints import endpoint_of
-from wampgate.composition.http import sites_of
 from wampgate.composition.limits import buckets_of
+from wampgate.composition.listening import is_usual
 from wampgate.composition.procedures import offer_procedures
 from wampgate.composition.realm import realm_of
 from wampgate.core.deadlines import Deadlines
@@ -36,9 +34,11 @@ from wampgate.core.router import Router
 from wampgate.core.sifting import Sifter
 from wampgate.http.site import make_site
 from wampgate.journal import Journal
+from wampgate.stepping import run
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
 from wampgate.transports.places import ConnectionLimits
+from wampgate.transports.plain_transports import slimmed
 from wampgate.transports.port import Port
 from wampgate.transports.proxy import TrustedProxies
 from wampgate.transports.rawsocket import RawSocketListener
@@ -47,7 +47,7 @@ from wampgate.transports.turn import Turn
 from wampgate.transports.websocket import WebSocketListener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from wampgate.authentication.deny_list import DenyList
     from wampgate.bridge.redis_bridge import RedisBridge
@@ -55,10 +55,12 @@ if TYPE_CHECKING:
     from wampgate.composition.realm import RealmParts
     from wampgate.composition.stores import Store
     from wampgate.config import model
+    from wampgate.core.logins import Logins
     from wampgate.core.realm import Realm
     from wampgate.history.redis_history import RedisHistory
     from wampgate.http.backend.exchange import Backend
     from wampgate.stores.outbox import Outbox
+    from wampgate.transports.port import Listener
 
 _log = Logger(namespace="wampgate")
 
@@ -164,7 +166,7 @@ class Wampgate(Service):
                 deadlines=deadlines,
                 buckets=buckets,
                 record=self._journal,
-                run=_run,
+                run=run,
                 deciding=deciding_procedures(self._configuration.realms, realm.name),
             )
             for realm in self._configuration.realms
@@ -178,7 +180,7 @@ class Wampgate(Service):
             deliver=turn,
             record=self._journal,
             deadlines=deadlines,
-            run=_run,
+            run=run,
             guesses=guesses,
             hello_seconds=limits.hello_seconds,
             join_seconds=limits.join_seconds,
@@ -225,18 +227,8 @@ class Wampgate(Service):
             refuse_forwarded=self._demo,
             proxies=TrustedProxies(self._configuration.trusted_proxies),
         )
-        sites = sites_of(
-            reactor,
-            limits,
-            self.router,
-            guesses=guesses,
-            deadlines=deadlines,
-            record=self._journal,
-            run=_run,
-            logins={part.realm.name: part.logins for part in parts if part.logins is not None},
-            accepts_origin=origins.accepts_origin,
-        )
-        self._backend = sites.backend
+        logins = {part.realm.name: part.logins for part in parts if part.logins is not None}
+        listener_of = self._listeners(reactor, port, logins, guesses=guesses, deadlines=deadlines, origins=origins)
         self._timer = DeadlineTimer(reactor, deadlines)
         self._timer.start()
         for listener in (websocket, rawsocket):
@@ -252,13 +244,43 @@ class Wampgate(Service):
             await bridge.start()
         for listen in self._configuration.listen:
             endpoint = endpoint_of(reactor, listen.endpoint, listen.client_certificates)
-            self.ports.append(await endpoint.listen(sites.listener(port, listen)))
+            self.ports.append(slimmed(await endpoint.listen(listener_of(listen))))
             _log.info("listening on {endpoint}", endpoint=listen.endpoint)
         self._collector = Collector(lambda: sum(len(realm.sessions) for realm in realms))
         self._collector.start()
         self._loop(TEND_SECONDS, self._collector.tend, reactor)
         if self._started is not None:
             self._started()
+
+    def _listeners(
+        self,
+        reactor: Any,
+        port: Port,
+        logins: Mapping[str, Logins],
+        *,
+        guesses: Guesses,
+        deadlines: Deadlines,
+        origins: Origins,
+    ) -> Callable[[model.Listen], Port | Listener]:
+        """What is to listen, for each section: the port itself where it serves what a port does."""
+        if not logins and all(is_usual(listen) for listen in self._configuration.listen):
+            return lambda _: port
+        # What serves backends is loaded only where something is served to them.
+        from wampgate.composition.http import sites_of  # noqa: PLC0415
+
+        sites = sites_of(
+            reactor,
+            self._configuration.limits,
+            self.router,
+            guesses=guesses,
+            deadlines=deadlines,
+            record=self._journal,
+            run=run,
+            logins=logins,
+            accepts_origin=origins.accepts_origin,
+        )
+        self._backend = sites.backend
+        return lambda listen: sites.listener(port, listen)
 
     async def _stop(self, reactor: Any) -> None:
         await gatherResults([Deferred.fromCoroutine(_stop_listening(port)) for port in self.ports])
@@ -332,14 +354,14 @@ class Wampgate(Service):
                 parts.store,
                 parts.memberships,
                 now=deadlines.now,
-                run=_run,
+                run=run,
                 next_turn=lambda: deferLater(reactor, 0),
                 credentials=parts.store,
                 cookies=None if parts.cookies is None else parts.cookies.store,
             )
             self._sweep(standing, parts.store, parts.configuration.authorization.sweep_seconds, reactor)
         sifter = Sifter(deadlines.now, partial(reactor.callLater, 0))
-        offer_procedures(parts, self.router, guesses=guesses, standing=standing, sifter=sifter, run=_run)
+        offer_procedures(parts, self.router, guesses=guesses, standing=standing, sifter=sifter, run=run)
 
     async def _open_histories(self, parts: RealmParts, reactor: Any) -> None:
         """Read what is kept of a realm's topics, before anything is published there."""
@@ -352,9 +374,12 @@ class Wampgate(Service):
         self._loop(_EXPIRE_SECONDS, history.expire, reactor)
 
     def _watch_denials(self, deny_list: DenyList, realm: Realm, deadlines: Deadlines, reactor: Any) -> None:
+        # As signed tokens themselves, loaded only where they are taken.
+        from wampgate.authentication.deny_list import LOOK_SECONDS, DenialWatch  # noqa: PLC0415
+
         seconds = self._configuration.limits.join_seconds
         watch = DenialWatch(deny_list, realm, self.router, now=deadlines.now, join_seconds=seconds)
-        self._loop(DENIED_SECONDS, watch.look, reactor)
+        self._loop(LOOK_SECONDS, watch.look, reactor)
 
     def _sweep(self, standing: Standing, store: Store, seconds: float, reactor: Any) -> None:
         """Ask for everyone now and then; more often while changes are not heard of."""
@@ -371,10 +396,6 @@ class Wampgate(Service):
                 standing.sweep()
 
         self._loop(step, sweep, reactor)
-
-
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    Deferred.fromCoroutine(coroutine).addErrback(lambda failure: _log.failure("a coroutine has failed", failure))
 
 
 def _stop_on_sigterm(reactor: Any) -> None:

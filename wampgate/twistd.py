@@ -101,7 +101,7 @@ def _count_monotonically() -> None:
 
 def _refuse_demo(path: Path) -> None:
     """Random or not, a demo's tokens are for the demo: it alone takes care that no one else can show them."""
-    from wampgate.stores.demo import is_demo  # noqa: PLC0415 - sqlite is loaded only where it is used
+    from wampgate.stores.demo_mark import is_demo  # noqa: PLC0415 - sqlite is loaded only where it is used
 
     if is_demo(path):
         _fail(f"{path} is a demo's database: use --demo, or name another file for the store")

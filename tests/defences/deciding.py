@@ -202,8 +202,8 @@ MUTATIONS: Final = (
         SILENT,
         "limits that are for clients alone",
         "core/requests.py",
-        "        if exceeded is None or session.connection is INSIDE:\n",
-        "        if exceeded is None:\n",
+        "        if session.connection is INSIDE:\n            return None\n",
+        "",
         "test_dynamic_local_caller.py::test_the_limits_of_clients_are_not_the_router_s",
     ),
     without(

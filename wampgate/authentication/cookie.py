@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec.structs import replace
 
 from wampgate.core.errors import JoinRefused, StoreUnavailable, uri
 from wampgate.core.interfaces import Challenge, Principal, Ticket

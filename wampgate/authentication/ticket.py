@@ -7,9 +7,11 @@ HELLO with the HTTP request; then nothing more needs to be asked.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec.structs import replace
 
 from wampgate.core.errors import JoinRefused, uri
 from wampgate.core.interfaces import Challenge, Principal, Ticket
@@ -146,7 +148,7 @@ class TicketAuthenticator:
             return await self._signed_user(authid, await self._signed.verify(ticket), ticket_hash)
         if self._jti_in_store and self._judge is None:
             raise _denied("no signed token")
-        row = None if self._jti_in_store else await self._row(ticket)
+        row = None if self._jti_in_store or self._store is None else await self._store.look_up(ticket, ticket_hash)
         if row is None and self._judge is not None:
             return await self._judge.judge(ticket, details, connection)
         user, seconds_left = _owner_by(row)

@@ -166,10 +166,12 @@ class Standing:
         return _NONE if latest is None else latest.roles_by_id.keys()
 
     def _changed_since(self, since: float, who: Principal) -> bool:
-        return any(
-            when >= since and (change.everything or who.user in change.users or who.authid in change.users)
-            for when, change in self._changes
-        )
+        for when, change in reversed(self._changes):
+            if when < since:
+                break
+            if change.everything or who.user in change.users or who.authid in change.users:
+                return True
+        return False
 
     def left(self, session: Session) -> None:
         """A session left."""

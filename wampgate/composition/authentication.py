@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wampgate.authentication.anonymous import AnonymousAuthenticator
-from wampgate.authentication.dynamic import DynamicAnonymous
 from wampgate.authentication.ticket import StaticPrincipal, TicketAuthenticator
-from wampgate.composition.credentials import credential_authenticators_of
 
 if TYPE_CHECKING:
     from wampgate.authentication.dynamic import DynamicAuthenticator
@@ -94,10 +92,21 @@ def authenticators_of(
         )
         if cookies is not None:
             authenticators["cookie"] = cookies.authenticator(authenticators["ticket"])
-    others: list[CredentialSource] = [source for source in (store, dynamic) if source is not None]
-    authenticators |= credential_authenticators_of(authentication, others, deadlines.now)
+    if any(method is not None for method in _by_credentials(authentication)):
+        # Loaded only where such a method is on, as the rest of what follows.
+        from wampgate.composition.credentials import credential_authenticators_of  # noqa: PLC0415
+
+        others: list[CredentialSource] = [source for source in (store, dynamic) if source is not None]
+        authenticators |= credential_authenticators_of(authentication, others, deadlines.now)
     if dynamic is not None and "anonymous" in dynamic.methods:
+        from wampgate.authentication.dynamic import DynamicAnonymous  # noqa: PLC0415
+
         authenticators["anonymous"] = DynamicAnonymous(dynamic)
     elif authentication.anonymous is not None:
         authenticators["anonymous"] = AnonymousAuthenticator(authentication.anonymous.role)
     return authenticators
+
+
+def _by_credentials(authentication: model.Authentication) -> tuple[object, ...]:
+    """The sections of the methods by which one proves to be known, without a ticket; None for those that are off."""
+    return authentication.tls, authentication.cryptosign, authentication.scram, authentication.wampcra

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from wampgate.authentication.dynamic import DynamicAuthenticator
-from wampgate.authorization.dynamic import AuthorizerProcedure, DynamicAuthorizer
-from wampgate.authorization.kept_decisions import KeptDecisions
 from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rule, Rules
 from wampgate.authorization.templates import TopicTemplate
@@ -18,6 +15,8 @@ from wampgate.core.local_caller import CALLER, LocalCaller
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from wampgate.authentication.dynamic import DynamicAuthenticator
+    from wampgate.authorization.dynamic import AuthorizerProcedure, DynamicAuthorizer
     from wampgate.authorization.memberships import Memberships
     from wampgate.composition.realm import RealmParts
     from wampgate.config import model
@@ -57,6 +56,9 @@ def dynamic_authenticator_of(realm: model.Realm, now: Callable[[], float]) -> Dy
     section = realm.authentication.dynamic
     if section is None:
         return None
+    # Loaded only where a procedure says who someone is, or what it may do.
+    from wampgate.authentication.dynamic import DynamicAuthenticator  # noqa: PLC0415
+
     return DynamicAuthenticator(
         realm.name,
         section.procedure,
@@ -89,6 +91,8 @@ def dynamic_authorizer_of(
     authorization = realm.authorization
     if not authorization.dynamic and not deciding:
         return None
+    from wampgate.authorization.dynamic import DynamicAuthorizer  # noqa: PLC0415
+
     templates = [replace(template, actions=_EVERY) for template in _templates_of(authorization)]
     procedures: Mapping[str, AuthorizerProcedure] = {
         role: procedure
@@ -136,5 +140,8 @@ def _templates_of(authorization: model.Authorization) -> list[TopicTemplate]:
 
 
 def _procedure_of(realm: str, section: DynamicAuthorization, now: Callable[[], float]) -> AuthorizerProcedure:
+    from wampgate.authorization.dynamic import AuthorizerProcedure  # noqa: PLC0415
+    from wampgate.authorization.kept_decisions import KeptDecisions  # noqa: PLC0415
+
     kept = KeptDecisions(now, seconds=section.cache_seconds, limit=section.max_cached)
     return AuthorizerProcedure(realm, section.procedure, kept, most=section.calls * _WAITING)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wampgate.composition.listening import is_usual
 from wampgate.http.backend import openapi, web
 from wampgate.http.backend.decoding import Bounds, Decoder
 from wampgate.http.backend.entrance import Entrance
@@ -56,8 +57,7 @@ class Sites:
 
     def listener(self, port: Port, listen: model.Listen) -> Port | Listener:
         """What listens at an endpoint."""
-        usual = set(listen.serves) == {"wamp", "page"} and self.session is None
-        if usual and not listen.proxy_protocol:
+        if is_usual(listen) and self.session is None:
             return port
         wamp = "wamp" in listen.serves
         serves = Serves(

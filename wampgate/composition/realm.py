@@ -11,17 +11,11 @@ from wampgate.authorization.organization import OrganizationAuthorizer
 from wampgate.authorization.rules import Rules
 from wampgate.composition.authentication import authenticators_of, signed_tokens_of
 from wampgate.composition.authorization import rules_of, templates_of
-from wampgate.composition.bridges import bridge_grants, bridge_of
-from wampgate.composition.cookies import cookies_of
-from wampgate.composition.dialects import bridge_rule_of
 from wampgate.composition.dynamic import caller_grants, dynamic_authenticator_of, dynamic_authorizer_of
 from wampgate.composition.histories import hides_the_past, history_of, history_stores_of
 from wampgate.composition.limits import session_limits_of
-from wampgate.composition.outbox import outbox_grants, outboxes_of
 from wampgate.composition.stores import parts_of, store_of
-from wampgate.composition.streams import stream_bridge_of, stream_rules_of
 from wampgate.composition.topics import retention_of, topics_of
-from wampgate.config.bridges import RedisBridge as RedisBridgeSection
 from wampgate.core.realm import Realm
 from wampgate.journal import odd_organization_id
 
@@ -34,6 +28,7 @@ if TYPE_CHECKING:
     from wampgate.authorization.dynamic import DynamicAuthorizer
     from wampgate.bridge.redis_bridge import RedisBridge
     from wampgate.bridge.streams import StreamBridge
+    from wampgate.composition.bridging import Bridging
     from wampgate.composition.cookies import Cookies
     from wampgate.composition.stores import Store
     from wampgate.config import model
@@ -100,7 +95,7 @@ def realm_of(
     store = None
     if realm.store is not None:
         store = store_of(reactor, realm.store, asks_credentials="credentials" in parts_of(realm))
-    cookies = cookies_of(realm, store, deadlines.now)
+    cookies = _cookies_of(realm, store, deadlines.now)
     memberships = None
     if store is not None:
         seconds = realm.authorization.cache_seconds
@@ -113,21 +108,9 @@ def realm_of(
             wall_clock=time.time if any(hides_the_past(options) for options in realm.topics) else None,
         )
     signed = signed_tokens_of(reactor, realm.authentication, deadlines)
-    rules_by_bridge = {
-        bridge: [bridge_rule_of(rule) for rule in bridge.rules]
-        for bridge in realm.bridges
-        if isinstance(bridge, RedisBridgeSection)
-    }
-    stream_rules = stream_rules_of(realm)
-    rules = Rules(
-        [
-            *rules_of(realm.authorization),
-            *bridge_grants(rules_by_bridge),
-            *bridge_grants(stream_rules),
-            *outbox_grants(realm),
-            *caller_grants(deciding),
-        ]
-    )
+    bridging = _bridging_of(realm)
+    bridge_grants = () if bridging is None else bridging.grants()
+    rules = Rules([*rules_of(realm.authorization), *bridge_grants, *caller_grants(deciding)])
     authorizer = OrganizationAuthorizer(
         rules,
         memberships,
@@ -157,20 +140,37 @@ def realm_of(
         history=history_of(realm, topics),
         retention=retention_of(realm),
     )
-    bridges = [bridge_of(reactor, bridge, rules, made) for bridge, rules in rules_by_bridge.items()]
-    streams = [stream_bridge_of(reactor, bridge, rules, made) for bridge, rules in stream_rules.items()]
+    bridges = [] if bridging is None else bridging.bridges(reactor, made)
     histories = history_stores_of(reactor, realm, made)
-    outboxes = outboxes_of(reactor, realm, made)
     return RealmParts(
         realm,
         made,
         store,
         memberships,
         signed,
-        [*bridges, *streams, *outboxes],
+        bridges,
         histories,
         dynamic_authenticator,
         dynamic_authorizer,
         cookies,
         None if cookies is None else cookies.logins(made, deadlines.now),
     )
+
+
+# What a configuration does not use is not loaded: the start is to be quick, and the process small.
+
+
+def _bridging_of(realm: model.Realm) -> Bridging | None:
+    if not realm.bridges:
+        return None
+    from wampgate.composition.bridging import Bridging  # noqa: PLC0415
+
+    return Bridging(realm)
+
+
+def _cookies_of(realm: model.Realm, store: Store | None, now: Callable[[], float]) -> Cookies | None:
+    if realm.authentication.cookie is None:
+        return None
+    from wampgate.composition.cookies import cookies_of  # noqa: PLC0415
+
+    return cookies_of(realm, store, now)

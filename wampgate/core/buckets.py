@@ -128,7 +128,10 @@ class Buckets:
             full = session.buckets
             if full is None:
                 full = session.buckets = [0.0] * len(_KINDS)
-            if bucket.overflows(full, kind, now):
+            if full[kind] < now:
+                # As overflows has it, without a call more for each message of who is far from any limit.
+                full[kind] = now + bucket.interval
+            elif bucket.overflows(full, kind, now):
                 return bucket.exceeded
         return self._shared_exceeded(kind, session, now) if self._shared[kind] else None
 

@@ -46,7 +46,9 @@ class Calling:
         options = message.options
         if options.progress or options.ppt_scheme or options.enc_algo is not None:
             _check_announced(session, options)
-        if requests.buckets is not None and (excess := requests.count(session, CALLS)) is not None:
+        buckets = requests.buckets
+        exceeded = None if buckets is None else buckets.exceeded(CALLS, session)
+        if exceeded is not None and (excess := requests.excess(session, exceeded)) is not None:
             requests.refuse(session, message, excess)
         elif not is_uri(message.procedure):
             requests.refuse(session, message, INVALID)

@@ -135,12 +135,30 @@ class Dealer:
         registration = self._exact.get(procedure) or self.registrations.best(procedure)
         if registration is None:
             raise RequestRefused(uri.NO_SUCH_PROCEDURE, f"no one has registered {procedure}")
+        callee = registration.plain_callee
+        if callee is not None and disclosure != "always" and message.options == PLAIN_CALL:
+            # Most calls: nothing was asked for by either side, and nothing is to be told.
+            pending = _enter(caller, message.request, callee)
+            invocation = Invocation(pending.invocation, registration.id, NO_INVOCATION_DETAILS)
+            self._deliver(invocation, payload, (callee,))
+        else:
+            self._call(caller, message, payload, registration, disclosure)
+
+    def _call(
+        self, caller: Session, message: Call, payload: Payload, registration: Registration, disclosure: Disclosure
+    ) -> None:
+        """Invoke a callee of a registration.
+
+        Raises:
+            RequestRefused: see :meth:`call`.
+        """
+        procedure = message.procedure
         options = message.options
         plain = options == PLAIN_CALL
         wanted = not plain and options.disclose_me
         if wanted and disclosure == "never":
             raise RequestRefused(uri.DISCLOSE_ME_DISALLOWED, "the caller's identity is not disclosed to this procedure")
-        place = registration.sole or registration.pick(self._choose)
+        place = registration.pick(self._choose)
         if place is None:
             raise RequestRefused(
                 uri.NO_AVAILABLE_CALLEE, f"all callees of {procedure} have as many calls as they take; try again"
@@ -159,20 +177,11 @@ class Dealer:
         if not plain or place.concurrency:
             details = _own(details)
             particulars = self._particulars(message, place, details)
-        callee = place.session
-        invocation = callee.last_invocation % MAX_ID + 1
-        callee.last_invocation = invocation
-        pending = PendingCall(caller, message.request, callee, invocation)
-        if caller.calls is None:
-            caller.calls = {}
-        caller.calls[message.request] = pending
-        if callee.invocations is None:
-            callee.invocations = {}
-        callee.invocations[invocation] = pending
+        pending = _enter(caller, message.request, place.session)
         if particulars is not None:
             particulars.registration = registration.id
             self._begin(pending, particulars)
-        self._deliver(Invocation(invocation, registration.id, details), payload, (callee,))
+        self._deliver(Invocation(pending.invocation, registration.id, details), payload, (place.session,))
 
     def _particulars(self, message: Call, place: Callee, details: InvocationDetails) -> Particulars:
         """What a call has that most have not; written into the invocation's details as well.
@@ -375,6 +384,20 @@ class Dealer:
             self._watch(pending, particulars)
         else:
             self._end(pending, uri.TIMEOUT, f"no result came within {particulars.timeout * 1000:g} ms")
+
+
+def _enter(caller: Session, request: int, callee: Session) -> PendingCall:
+    """A new pending call, in both tables."""
+    invocation = callee.last_invocation % MAX_ID + 1
+    callee.last_invocation = invocation
+    pending = PendingCall(caller, request, callee, invocation)
+    if caller.calls is None:
+        caller.calls = {}
+    caller.calls[request] = pending
+    if callee.invocations is None:
+        callee.invocations = {}
+    callee.invocations[invocation] = pending
+    return pending
 
 
 def _own(details: InvocationDetails) -> InvocationDetails:

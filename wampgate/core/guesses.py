@@ -57,7 +57,8 @@ class Guesses:
     def exhausted(self, address: str) -> str | None:
         """The limit (its key) because of which this address has to wait for its minute to end; None if it need not."""
         known = self._addresses.get(address)
-        if known is None or self._failures_of(known) < self._allowed():
+        # Most have no failure at all.
+        if known is None or not known.failures or self._failures_of(known) < self._allowed():
             return None
         return BY_ADDRESS if known.failures >= self._limit else IN_ALL
 
@@ -71,6 +72,10 @@ class Guesses:
         known = self._known(address)
         if token in known.under_way:
             known.under_way[token] += 1
+            check()
+            return
+        if not known.waiting and self._has_place(known):
+            known.under_way[token] = 1
             check()
             return
         known.waiting.setdefault(token, []).append(check)
@@ -98,16 +103,18 @@ class Guesses:
         if known.advancing:  # a check that ended at once: whoever called it goes on
             return
         known.advancing = True
-        while known.waiting:
-            failures, allowed = self._failures_of(known), self._allowed()
-            if failures < allowed <= failures + len(known.under_way):
-                break
+        while known.waiting and self._has_place(known):
             token = next(iter(known.waiting))
             checks = known.waiting.pop(token)
             known.under_way[token] = len(checks)
             for check in checks:
                 check()
         known.advancing = False
+
+    def _has_place(self, known: _Address) -> bool:
+        """Whether one more may be looked at; or is to be refused, since all guesses are used up."""
+        failures, allowed = self._failures_of(known), self._allowed()
+        return not failures < allowed <= failures + len(known.under_way)
 
     def _allowed(self) -> int:
         over = self._total and self._failures >= self._total and self._now() - self._since < _MINUTE

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,8 +58,11 @@ class Issued:
     at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+# Structs, since each session has one of these two: as dataclasses they take 3.4 and 2.5 µs to make, so 0.4.
+class Principal(Struct, frozen=True):
     """Who a session is. Written by the router, never by the client.
 
     Attributes:
@@ -84,7 +91,7 @@ class Principal:
     expires: float | None = None
     token_id: str | None = None
     ticket: Ticket | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = _NOTHING
     organizations: Mapping[str, str] | None = None
     issued: Issued | None = None
     organization: str | None = None
@@ -240,8 +247,12 @@ class TokenStore(Protocol):
     and no token reaches a log, an error text or a ``repr``.
     """
 
-    async def look_up(self, token: str) -> Token | None:
+    async def look_up(self, token: str, digest: str | None = None) -> Token | None:
         """The token's row, expired or not; None if there is none.
+
+        Args:
+            token: what the client has shown, or its name.
+            digest: the SHA-256 of its UTF-8 in lower-case hexadecimal, where the caller has it already.
 
         Raises:
             StoreUnavailable: no answer could be had in time.
@@ -352,8 +363,7 @@ class Query:
         return self.token is not None or self.organization is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """What the transport knows of a peer.
 
     Attributes:
@@ -382,7 +392,7 @@ class Connection:
     def __post_init__(self) -> None:
         """An address is a network of its own, unless one is named."""
         if not self.network:
-            object.__setattr__(self, "network", self.address)
+            force_setattr(self, "network", self.address)
 
     @property
     def shows_token(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from wampgate.wire.messages import InvocationDetails
 
 if TYPE_CHECKING:
@@ -73,8 +75,8 @@ class Particulars:
         )
 
 
-class PendingCall:
-    """A call between CALL and its one answer.
+class PendingCall(Struct, eq=False):
+    """A call between CALL and its one answer. A struct, since it is made in half the time of other objects.
 
     Attributes:
         caller: who waits.
@@ -84,11 +86,8 @@ class PendingCall:
         particulars: what most calls have not; None for those.
     """
 
-    __slots__ = ("callee", "caller", "invocation", "particulars", "request")
-
-    def __init__(self, caller: Session, request: int, callee: Session, invocation: int) -> None:
-        self.caller = caller
-        self.request = request
-        self.callee = callee
-        self.invocation = invocation
-        self.particulars: Particulars | None = None
+    caller: Session
+    request: int
+    callee: Session
+    invocation: int
+    particulars: Particulars | None = None

@@ -12,7 +12,7 @@ from wampgate.core.features import PUBLISHER_PASSTHRU
 from wampgate.core.passthru import check_announced
 from wampgate.core.requests import INVALID
 from wampgate.core.uri import is_pattern, is_uri
-from wampgate.wire.messages import Publish, Published, Unsubscribed
+from wampgate.wire.messages import Publish, Published, Subscribe, Unsubscribed
 from wampgate.wire.payload import NO_PAYLOAD, Payload
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wampgate.core.requests import Requests
     from wampgate.core.session import Session
     from wampgate.core.topics import Topics
-    from wampgate.wire.messages import Subscribe, Unsubscribe
+    from wampgate.wire.messages import Unsubscribe
 
 
 class PublishSubscribe:
@@ -82,14 +82,13 @@ class PublishSubscribe:
         elif not is_pattern(message.topic, match):
             requests.refuse(session, message, INVALID)
         else:
-            requests.decide(
-                session,
-                message,
-                "subscribe",
-                message.topic,
-                match,
-                act=lambda decision: self._subscribed(session, message, decision),
-            )
+            # As above: most are decided at once.
+            answer = self._authorize(session, "subscribe", message.topic, match)
+            if type(answer) is Decision and (session.inbox is None or not session.inbox.has(Subscribe)):
+                self._subscribed(session, message, answer)
+            else:
+                ask = partial(self._authorize, session, "subscribe", message.topic, match)
+                requests.wait(session, message, answer, ask, partial(self._subscribed, session, message))
 
     def _subscribed(self, session: Session, message: Subscribe, decision: Decision) -> None:
         requests = self._requests

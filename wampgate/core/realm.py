@@ -68,6 +68,7 @@ class Realm:
         history: what is kept of them; None where nothing is.
         roles: what WELCOME announces here.
         gaps: tells sessions what they have missed.
+        handlers: what each message of an established session is handed to.
         requests: checks, counts and refuses what sessions ask for.
         record: takes the operator's lines.
         counters: what happened here, by name, for metrics.
@@ -119,7 +120,7 @@ class Realm:
         self.requests = requests = Requests(self, deliver, limits or SessionLimits(), buckets)
         publish_subscribe = PublishSubscribe(requests, self.broker, self.topics, deliver)
         calling = Calling(requests, self.dealer, deliver)
-        self._handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
+        self.handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
             Publish: publish_subscribe.publish,
             Subscribe: publish_subscribe.subscribe,
             Unsubscribe: publish_subscribe.unsubscribe,
@@ -207,13 +208,16 @@ class Realm:
         Raises:
             ProtocolViolation: a message that a client may not send now.
         """
-        handler = self._handlers.get(type(message))
+        handler = self.handlers.get(type(message))
         if handler is None:
             raise ProtocolViolation(f"a {type(message).__name__.upper()} message was not expected")
         handler(session, message, payload)
 
     def authorize(self, session: Session, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
         """Whether a session may do something on a URI that is valid for its match policy."""
+        if action == "call" and subject not in _SELF_DECIDING:
+            # As below: a call of its own less for the most frequent question.
+            return self._authorizer.authorize(session.principal, action, subject, match)
         return self.authorize_principal(session.principal, action, subject, match)
 
     def authorize_principal(

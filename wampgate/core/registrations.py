@@ -60,11 +60,11 @@ class Registration:
         invoke: which callee answers a call.
         created: when it came to be, in seconds since 1970.
         callees: in the order in which they registered.
-        sole: the only callee, if there is but one and it takes any number of invocations: most
-            calls need ask no further. None otherwise.
+        plain_callee: who answers every call in the plainest way: the only callee of a procedure (no
+            pattern), that takes any number of invocations and does not ask who calls. None otherwise.
     """
 
-    __slots__ = ("_next", "callees", "created", "id", "invoke", "match", "procedure", "sole")
+    __slots__ = ("_next", "callees", "created", "id", "invoke", "match", "plain_callee", "procedure")
 
     def __init__(self, registration_id: int, procedure: str, match: Match, invoke: Invoke, created: float) -> None:
         self.id = registration_id
@@ -73,7 +73,7 @@ class Registration:
         self.invoke = invoke
         self.created = created
         self.callees: list[Callee] = []
-        self.sole: Callee | None = None
+        self.plain_callee: Session | None = None
         self._next = 0
 
     def check_shared(self, options: RegisterOptions) -> None:
@@ -114,7 +114,8 @@ class Registration:
 
     def _see_who_is_there(self) -> None:
         alone = self.callees[0] if len(self.callees) == 1 else None
-        self.sole = alone if alone is not None and not alone.concurrency else None
+        plain = alone is not None and self.match == "exact" and not (alone.concurrency or alone.disclose_caller)
+        self.plain_callee = alone.session if alone is not None and plain else None
 
     def pick(self, choose: Callable[[int], int]) -> Callee | None:
         """Whom the next call goes to ("Shared Registration"); None if none takes one more.

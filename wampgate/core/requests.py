@@ -15,7 +15,7 @@ from wampgate.wire.payload import Payload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wampgate.core.buckets import Buckets
+    from wampgate.core.buckets import Buckets, Exceeded
     from wampgate.core.decisions import Action, Pending
     from wampgate.core.interfaces import Deliver
     from wampgate.core.limits import SessionLimits
@@ -134,11 +134,13 @@ class Requests:
             session: who sent it.
             kind: which rate; see :mod:`wampgate.core.buckets`.
         """
-        if self.buckets is None:
-            return None
-        exceeded = self.buckets.exceeded(kind, session)
+        exceeded = None if self.buckets is None else self.buckets.exceeded(kind, session)
+        return None if exceeded is None else self.excess(session, exceeded)
+
+    def excess(self, session: Session, exceeded: Exceeded) -> RequestRefused | None:
+        """Why a message is refused that goes beyond a limit; None if it may pass all the same."""
         # The router's own calls share an authid and an address: clients must not be able to use those up.
-        if exceeded is None or session.connection is INSIDE:
+        if session.connection is INSIDE:
             return None
         self._realm.counters[f"limit_{exceeded.limit}"] += 1
         session.excess += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import isinf
+from functools import partial
+from math import inf, isinf
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from wampgate.core import errors
@@ -12,14 +13,14 @@ from wampgate.core.features import CALLEE_REVOCATION, SUBSCRIBER_REVOCATION, ann
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import NOT_ACCEPTED, Challenge
 from wampgate.core.private import EXPIRING
-from wampgate.core.session import Joining, Session, State, offered
+from wampgate.core.session import ESTABLISHED, Joining, Session, State, offered
 from wampgate.core.uri import is_uri
 from wampgate.wire.messages import Abort, Authenticate, Goodbye, Hello, Welcome
 from wampgate.wire.messages import Challenge as ChallengeMessage
 from wampgate.wire.payload import NO_PAYLOAD, Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from wampgate.core.deadlines import Deadlines
     from wampgate.core.errors import Ending, Farewell
@@ -105,6 +106,8 @@ class Router:
         self._agent = agent
         self._farewell = goodbye
         self._revocation = subscription_revocation
+        # One object for all sessions' deadlines.
+        self._when_due = self._due
         for realm in self.realms.values():
             realm.overdone = self._overdone
             realm.goodbye = self.goodbye
@@ -114,14 +117,16 @@ class Router:
     def connected(self, link: Link, connection: Connection) -> Session:
         """A peer is there and may say HELLO."""
         session = Session(link, connection)
-        session.deadline = self._deadlines.after(self._hello_seconds, lambda: self._late(session, "HELLO"))
+        session.deadline = self._deadlines.after(self._hello_seconds, self._when_due, session)
         return session
 
     def receive(self, session: Session, message: Message, payload: Payload) -> None:
         """A peer sent a message. Never raises for what a peer can do."""
         try:
-            if session.state is State.ESTABLISHED and type(message) is not Goodbye and type(message) is not Abort:
-                session.realm.receive(session, message, payload)
+            if session.state is ESTABLISHED and type(message) is not Goodbye and type(message) is not Abort:
+                # As Realm.receive has it, without a call more for each message.
+                handler = session.realm.handlers.get(type(message)) or session.realm.receive
+                handler(session, message, payload)
             else:
                 self._step(session, message)
         except ProtocolViolation as violation:
@@ -169,18 +174,34 @@ class Router:
             return
         if session.expires is not None and abs(session.expires - when) < _SAME_SECONDS:
             return
-        self._deadlines.cancel(session.deadline)
         session.expires = when
         if isinf(when):
+            self._deadlines.cancel(session.deadline)
             session.deadline = None
         elif when - self._deadlines.now() > self._warn_seconds:
-            session.deadline = self._deadlines.at(when - self._warn_seconds, lambda: self._warn(session, when))
+            self._wait(session, when - self._warn_seconds)
         else:
-            session.deadline = self._deadlines.at(when, lambda: self._expired(session))
+            self._wait(session, when)
+
+    def _wait(self, session: Session, when: float) -> None:
+        """Look at a session at a time of the monotonic clock, and not before, unless it ends."""
+        if session.deadline is None or session.deadline.callback is None:
+            session.deadline = self._deadlines.at(when, self._when_due, session)
+        else:
+            session.deadline = self._deadlines.move(session.deadline, when)
+
+    def _due(self, session: Session) -> None:
+        """A session's time is over, or soon will be: what that means depends on its state."""
+        if session.state is not State.ESTABLISHED:
+            self._late(session)
+        elif session.expires is not None and session.expires > self._deadlines.now():
+            self._warn(session, session.expires)
+        else:
+            self.goodbye(session, uri.TOKEN_EXPIRED, "the token has expired")
 
     def _warn(self, session: Session, when: float) -> None:
         """Tell a session that its token ends soon; then wait for the end."""
-        session.deadline = self._deadlines.at(when, lambda: self._expired(session))
+        self._wait(session, when)
         session.realm.tell(session, EXPIRING, {"seconds": self.seconds_until(when)})
 
     def seconds_until(self, when: float) -> float:
@@ -241,18 +262,16 @@ class Router:
             self._no_method(session, methods, realm)
             return
         session.joining = Joining(realm, message.details, authenticator, self._deadlines.now())
-        connection = session.connection
         guess = _guess_of_hello(session, authenticator.authmethod)
         if guess is None:
-            self._run(self._ask(session, authenticator.hello(message.details, connection)))
+            self._run(self._ask(session, authenticator.hello(message.details, session.connection)))
         else:
-            self._attempt(session, guess, lambda: authenticator.hello(message.details, connection))
+            self._attempt(session, guess, None)
 
     def _allow_until_joined(self, session: Session) -> None:
         """From HELLO's deadline to WELCOME's; both count from the opened connection."""
         opened = self._deadlines.now() if session.deadline is None else session.deadline.when - self._hello_seconds
-        self._deadlines.cancel(session.deadline)
-        session.deadline = self._deadlines.at(opened + self._join_seconds, lambda: self._late(session, "the answer"))
+        self._wait(session, opened + self._join_seconds)
 
     def _no_method(self, session: Session, methods: tuple[str, ...], realm: Realm) -> None:
         accepted = ", ".join(realm.authenticators) or "none"
@@ -268,34 +287,32 @@ class Router:
         if joining is None or joining.challenge is None:  # the state rules it out; mypy can't know
             raise ProtocolViolation("no challenge was sent")
         session.state = State.AUTHENTICATING
-        authenticate, challenge = joining.authenticator.authenticate, joining.challenge
         # Equal tickets need one look-up; equal answers to different challenges are guesses of their own.
-        guess = message.signature if challenge.method == "ticket" else _alone(session)
-        self._attempt(
-            session,
-            guess,
-            lambda: authenticate(joining.details, challenge, message.signature, message.extra),
-        )
+        guess = message.signature if joining.challenge.method == "ticket" else _alone(session)
+        self._attempt(session, guess, message)
 
-    def _attempt(
-        self, session: Session, token: str, step: Callable[[], Coroutine[Any, Any, Challenge | Principal]]
-    ) -> None:
-        """Have a token, or an answer, looked at, as soon as its address may have one more looked at."""
-        network = session.connection.network
+    def _attempt(self, session: Session, guess: str, answer: Authenticate | None) -> None:
+        """Have a token, or an answer, looked at, as soon as its address may have one more looked at.
 
-        def check() -> None:
-            if session.state is State.AUTHENTICATING and not self._is_guessing(session):
-                self._run(look())
-            else:
-                self._guesses.ended(network, token)
+        Args:
+            session: whose it is.
+            guess: what counts as one guess.
+            answer: to the challenge; None where HELLO's own connection brought a token.
+        """
+        self._guesses.attempt(session.connection.network, guess, partial(self._check, session, guess, answer))
 
-        async def look() -> None:
-            try:
-                await self._ask(session, step())
-            finally:
-                self._guesses.ended(network, token)
-
-        self._guesses.attempt(network, token, check)
+    def _check(self, session: Session, guess: str, answer: Authenticate | None) -> None:
+        """It is a guess's turn: have it looked at, if it is still wanted."""
+        joining = session.joining
+        if session.state is not State.AUTHENTICATING or joining is None or self._is_guessing(session):
+            self._guesses.ended(session.connection.network, guess)
+        elif answer is None or joining.challenge is None:
+            self._run(self._ask(session, joining.authenticator.hello(joining.details, session.connection), guess))
+        else:
+            step = joining.authenticator.authenticate(
+                joining.details, joining.challenge, answer.signature, answer.extra
+            )
+            self._run(self._ask(session, step, guess))
 
     def _is_guessing(self, session: Session) -> bool:
         """Whether the address has to wait before one more of its tokens is looked at; it is refused then."""
@@ -309,8 +326,15 @@ class Router:
         self._refuse_join(session, uri.AUTHENTICATION_DENIED, _NOT_ACCEPTED.get(method, NOT_ACCEPTED), log)
         return True
 
-    async def _ask(self, session: Session, step: Awaitable[Challenge | Principal]) -> None:
-        """Await one step of the authentication and go on from there, if the peer is still there."""
+    async def _ask(self, session: Session, step: Awaitable[Challenge | Principal], guess: str | None = None) -> None:
+        """Await one step of the authentication and go on from there, if the peer is still there.
+
+        Args:
+            session: who is to join.
+            step: the authenticator's.
+            guess: what it counts as, until it is done; None for nothing.
+        """
+        network = session.connection.network
         try:
             outcome = await step
             if session.state is not State.AUTHENTICATING or session.joining is None:
@@ -327,6 +351,9 @@ class Router:
             self._unavailable(session, str(failure))
         except Exception as error:  # noqa: BLE001 - an authenticator's bug must refuse, not leave the peer hanging
             self._unavailable(session, type(error).__name__)
+        finally:
+            if guess is not None:
+                self._guesses.ended(network, guess)
 
     def _challenge(self, session: Session, joining: Joining, challenge: Challenge) -> None:
         joining.challenge = challenge
@@ -353,25 +380,26 @@ class Router:
             session.id = random_id()
         session.state = State.ESTABLISHED
         session.features = _features(joining.details, session.connection.agent, self._revocation)
-        self._deadlines.cancel(session.deadline)
-        session.deadline = None
-        if principal.expires is not None:
-            self.expire(session, principal.expires)
+        self.expire(session, inf if principal.expires is None else principal.expires)
         realm.join(session)
-        details = {
-            "realm": realm.name,
+        self._deliver(Welcome(session.id, self._details(session, authextra)), NO_PAYLOAD, (session,))
+        self._record("joined", session)
+        # What changed meanwhile may end the session at once: GOODBYE must not come before WELCOME.
+        realm.welcomed(session, joining.since)
+
+    def _details(self, session: Session, authextra: Mapping[str, Any]) -> dict[str, Any]:
+        """What WELCOME tells a session of itself and of its realm."""
+        principal = session.principal
+        return {
+            "realm": session.realm.name,
             "authid": principal.authid,
             "authrole": principal.authrole,
             "authmethod": principal.authmethod,
             "authprovider": principal.authprovider,
             "authextra": {**principal.extra, **authextra},
-            "roles": realm.roles,
+            "roles": session.realm.roles,
             "agent": self._agent,
         }
-        self._deliver(Welcome(session.id, details), NO_PAYLOAD, (session,))
-        self._record("joined", session)
-        # What changed meanwhile may end the session at once: GOODBYE must not come before WELCOME.
-        realm.welcomed(session, joining.since)
 
     def _refuse_join(self, session: Session, error: str, message: str, log: str) -> None:
         if session.state is State.CLOSED:
@@ -395,14 +423,13 @@ class Router:
 
     # --- ends ---
 
-    def _expired(self, session: Session) -> None:
-        self.goodbye(session, uri.TOKEN_EXPIRED, "the token has expired")
-
     def _overdone(self, session: Session) -> None:
         self.shut(session, errors.OVERLOAD.code, errors.OVERLOAD.reason)
 
-    def _late(self, session: Session, what: str) -> None:
-        self.counters["limit_hello_seconds" if session.state is State.OPENING else "limit_join_seconds"] += 1
+    def _late(self, session: Session) -> None:
+        opening = session.state is State.OPENING
+        self.counters["limit_hello_seconds" if opening else "limit_join_seconds"] += 1
+        what = "HELLO" if opening else "the answer"
         self._record("join_refused", session, because=f"{what} did not come in time")
         if session.state is State.OPENING:
             self._close(session, errors.NO_HELLO.code, errors.NO_HELLO.reason)

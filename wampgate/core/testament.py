@@ -8,11 +8,12 @@ latter, each in the order in which it was added.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import RequestRefused, uri

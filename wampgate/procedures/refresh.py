@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from wampgate.core.errors import JoinRefused, RequestRefused, uri
 from wampgate.core.interfaces import Challenge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -35,25 +36,67 @@ FIRST_SIZE: Final = 8
 class _Question(Generic[V]):
     """One key on its way to an answer, and by when somebody wants it."""
 
-    __slots__ = ("answer", "deadline", "key", "timer")
+    __slots__ = ("answer", "deadline", "key")
 
     def __init__(self, key: str, deadline: float) -> None:
         self.key = key
         self.deadline = deadline
         self.answer: Deferred[V] = Deferred()
-        self.timer: Deadline | None = None
 
     def settle(self, answer: V | StoreUnavailable) -> None:
         """Give the answer, unless there has been one."""
         if self.answer.called:
             return
-        if self.timer is not None:
-            self.timer.cancel()
         if isinstance(answer, StoreUnavailable):
             # Each gets an error of its own: a traceback grows with everyone that raises it.
             self.answer.errback(StoreUnavailable(*answer.args))
         else:
             self.answer.callback(answer)
+
+
+class _Patience(Generic[V]):
+    """Gives up questions that were not answered in time: one timer for all that are open, not one for each."""
+
+    def __init__(self, clock: Clock, give_up: Callable[[_Question[V]], None]) -> None:
+        self._clock = clock
+        self._give_up = give_up
+        self._open: dict[_Question[V], None] = {}
+        self._earliest = inf
+        self._timer: Deadline | None = None
+
+    def add(self, question: _Question[V], seconds: float) -> None:
+        """Wait for a question's answer, so many seconds."""
+        self._open[question] = None
+        if question.deadline < self._earliest:
+            self._wait(question.deadline, seconds)
+
+    def remove(self, question: _Question[V]) -> None:
+        """A question has its answer."""
+        self._open.pop(question, None)
+        if not self._open:
+            self._stop()
+
+    def _wait(self, until: float, seconds: float) -> None:
+        self._stop()
+        self._earliest = until
+        self._timer = Deadline(self._clock, seconds, self._due)
+
+    def _stop(self) -> None:
+        self._earliest = inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> None:
+        """Give up all whose time was over when the first one's was: since then the reactor had its turns for all."""
+        came = inf if self._timer is None else self._timer.came
+        self._stop()
+        for question in [question for question in self._open if question.deadline <= came]:
+            self._open.pop(question, None)
+            self._give_up(question)
+        if self._open and self._timer is None:
+            until = min(question.deadline for question in self._open)
+            self._wait(until, max(0.0, until - self._clock.seconds()))
 
 
 class _Lateness:
@@ -113,6 +156,7 @@ class Batching(Generic[V]):
         self._learns = learns
         self._most = FIRST_SIZE
         self._waiting: dict[_Question[V], None] = {}
+        self._patience: _Patience[V] = _Patience(clock, self._give_up)
         self._under_way = 0
         self._sending: DelayedCall | None = None
 
@@ -131,7 +175,7 @@ class Batching(Generic[V]):
         if seconds <= 0:
             self._give_up(question)
             return question.answer
-        question.timer = Deadline(self._clock, seconds, lambda: self._give_up(question))
+        self._patience.add(question, seconds)
         self._waiting[question] = None
         self._send_soon()
         return question.answer
@@ -162,6 +206,7 @@ class Batching(Generic[V]):
         self._learn(len(questions), slow=slow or isinstance(answers, _NoAnswers))
         self._send_soon()
         for question, answer in zip(questions, answers, strict=True):
+            self._patience.remove(question)
             question.settle(answer)
 
     def _learn(self, size: int, *, slow: bool) -> None:

@@ -62,7 +62,7 @@ class CredentialLookUp:
             size=lambda: min(batches.most(query), self._portions.size),
         )
         self._flights: SingleFlight[Rows] = SingleFlight(
-            clock, timeout, self._find, revisions=revisions, subject=_authid_of
+            clock, timeout, self._batches.ask, revisions=revisions, subject=_authid_of
         )
         self._reported: set[str] = set()
 
@@ -89,9 +89,6 @@ class CredentialLookUp:
         rows = await self._answers.current(self._query, values, self._portions, _rows, _authid_of)
         found = ((one, self._judge(rows[asked.value], asked)) for one, asked in asked_by_known.items())
         return {one: credentials for one, credentials in found if credentials is not None}
-
-    async def _find(self, value: str, deadline: float) -> Rows:
-        return await self._batches.ask(value, deadline)
 
     async def _ask(self, values: Sequence[str], deadline: float) -> Sequence[Rows | StoreUnavailable]:
         return await self._answers.each(self._query, values, self._portions, _rows, deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -50,9 +51,13 @@ class Deadline:
         clock: tells the time.
         seconds: from now.
         call: what to call.
+
+    Attributes:
+        came: when the seconds were over, by the clock; infinity before.
     """
 
     def __init__(self, clock: Clock, seconds: float, call: Callable[[], object]) -> None:
+        self.came = inf
         self._clock = clock
         self._call = call
         self._turns = TURNS
@@ -66,6 +71,7 @@ class Deadline:
 
     def _due(self) -> None:
         if self._turns:
+            self.came = min(self.came, self._clock.seconds())
             self._turns -= 1
             self._timer = self._clock.callLater(0, self._due)
         else:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from wampgate.stores.demo_mark import APPLICATION_ID, is_demo
 from wampgate.stores.preparing import (
     PreparationFailed,
     create_private_file,
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 DATABASE: Final = "var/wampgate.sqlite3"
 TOKENS: Final = "var/demo-tokens.json"
-
-APPLICATION_ID: Final = 0x77616D70
-"""Stands in the header of a demo database ("wamp"), and in no other of ours."""
 
 LIFETIME: Final = "+30 days"
 CLIENT: Final = "wampgate-demo"
@@ -70,17 +68,6 @@ def prepare_demo(folder: Path) -> DemoTokens:
             return _renew(connection, folder / TOKENS, fresh=fresh)
     except (sqlite3.Error, OSError) as error:
         raise PreparationFailed(f"the demo could not be prepared in {folder}: {error}") from None
-
-
-def is_demo(path: Path) -> bool:
-    """Whether a file is a demo's database; False if there is none or it is no database at all."""
-    if not path.is_file():
-        return False
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
-    except sqlite3.Error:
-        return False
 
 
 def _is_empty(path: Path) -> bool:

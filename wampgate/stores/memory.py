@@ -52,7 +52,7 @@ class MemoryTokenStore:
         """Tell of no more changes."""
         self._changed = None
 
-    async def look_up(self, token: str) -> Token | None:
+    async def look_up(self, token: str, digest: str | None = None) -> Token | None:  # noqa: ARG002 - the interface's
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         self._check_available()
         row = self._tokens.get(_hash(token)) if is_askable(token) else None

@@ -12,7 +12,7 @@ from wampgate.core.errors import StoreUnavailable
 from wampgate.stores.turn_share import TurnShare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from wampgate.stores.deadlines import Clock
     from wampgate.stores.revisions import Revisions
@@ -71,7 +71,7 @@ class SingleFlight(Generic[V]):
         self,
         clock: Clock,
         timeout: float,
-        question: Callable[[str, float], Coroutine[Deferred[V], object, V]],
+        question: Callable[[str, float], Deferred[V]],
         *,
         revisions: Revisions,
         subject: Callable[[str, V], str | None],
@@ -98,7 +98,6 @@ class SingleFlight(Generic[V]):
             waiter.errback(StoreUnavailable("too many questions wait for the token store"))
             return waiter
         self._waiting += 1
-        waiter.addBoth(self._left)
         self._board(key, self._clock.seconds() + self._timeout, waiter)
         return waiter
 
@@ -117,7 +116,7 @@ class SingleFlight(Generic[V]):
     def _take_off(self, key: str, flight: _Boarding[V]) -> None:
         self._boarding[key] = None
         asked = self._revisions.number
-        Deferred.fromCoroutine(self._question(key, flight.deadline)).addBoth(self._land, key, flight, asked)
+        self._question(key, flight.deadline).addBoth(self._land, key, flight, asked)
 
     def _land(self, answer: V | Failure, key: str, flight: _Boarding[V], asked: int) -> None:
         following = self._boarding.pop(key)
@@ -158,6 +157,7 @@ class SingleFlight(Generic[V]):
             self._board(landing.key, landing.deadline, *landing.waiting)
         else:
             waiter = landing.waiting.popleft()
+            self._waiting -= 1
             if not waiter.called:  # else whoever waited has gone away
                 _tell(waiter, landing.answer)
 
@@ -165,10 +165,6 @@ class SingleFlight(Generic[V]):
         if isinstance(landing.answer, Failure):
             return False
         return self._revisions.changed_since(landing.asked, self._subject(landing.key, landing.answer))
-
-    def _left(self, answer: V | Failure) -> V | Failure:
-        self._waiting -= 1
-        return answer
 
 
 def _tell(waiter: Deferred[V], answer: V | Failure) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Final
 
 from wampgate.core.interfaces import Query, Ticket
@@ -9,6 +11,9 @@ from wampgate.core.logins import COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_MAX_AGENT: Final = 100
+"""Characters of a User-Agent; what is longer is cut."""
 
 _MAX_COOKIE: Final = 128
 """Characters of a session cookie's value; ours are shorter."""
@@ -19,6 +24,40 @@ class RepeatedParameter(Exception):
 
     Its text is its name.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an HTTP request shows of who sends it, as :class:`wampgate.core.interfaces.Connection` has it."""
+
+    agent: str = ""
+    bearer: Ticket | None = None
+    query: Query | None = None
+    cookie: Ticket | None = None
+
+
+NOTHING_SHOWN: Final = Shown()
+
+
+def shown_by(headers: Mapping[str, str], parameters: Mapping[str, Sequence[str]] | None, *, cookies: bool) -> Shown:
+    """What a request shows of who sends it.
+
+    Args:
+        headers: by names in lower case.
+        parameters: of the query string, decoded values by name; None where no realm takes tokens from there.
+        cookies: whether any realm takes cookies.
+
+    Raises:
+        RepeatedParameter: the query string or the cookies say two things.
+    """
+    # All clients of one kind say the same: it is kept once.
+    agent = intern(str(headers.get("user-agent", ""))[:_MAX_AGENT])
+    return Shown(
+        agent,
+        bearer_of(headers) if "authorization" in headers else None,
+        None if parameters is None else query_of(parameters),
+        cookie_of(headers) if cookies else None,
+    )
 
 
 def bearer_of(headers: Mapping[str, str]) -> Ticket | None:

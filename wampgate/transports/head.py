@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_LINE: Final = 8192
 """Bytes of the request line or of one header line."""
@@ -35,19 +34,35 @@ class RequestError(Exception):
         self.log = log
 
 
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+"""Control characters, but tabs, have no business in a header's value (RFC 9110, section 5.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A request's line and headers: names in lower case, values as they came, the last one wins.
 
     Those that proxies append to are joined by commas.
+
+    Attributes:
+        method: as it came.
+        target: what is asked for, with its query string.
+        version: as it came, ``HTTP/1.`` and something.
+        headers: by name.
+        size: of all of it, the empty line behind it included, in bytes.
+        is_simple: whether it is ASCII and names no header twice.
     """
 
     method: str
-    path: str
+    target: str
+    version: str
     headers: dict[str, str]
+    size: int
+    is_simple: bool
+
+    @property
+    def path(self) -> str:
+        """The target without its query string."""
+        return self.target.partition("?")[0]
 
     @property
     def is_upgrade(self) -> bool:
@@ -77,31 +92,39 @@ def _parse(data: bytes) -> Head:
     Raises:
         RequestError: it is no HTTP request, or larger than it may be.
     """
-    lines = data.split(b"\r\n")
-    if len(lines) > MAX_LINES or any(len(line) > MAX_LINE for line in lines):
+    lines = data.decode("latin-1").split("\r\n")
+    if len(lines) > MAX_LINES or (len(data) > MAX_LINE and max(map(len, lines)) > MAX_LINE):
         raise RequestError(431, "the request's header is too large")
-    request_line = lines[0].split(b" ")
-    if len(request_line) != 3 or not request_line[2].startswith(b"HTTP/1."):
+    request_line = lines[0].split(" ")
+    if len(request_line) != 3 or not request_line[2].startswith("HTTP/1."):
         raise RequestError(400, "this is no HTTP/1.1 request")
     headers: dict[str, str] = {}
+    is_simple = data.isascii()
     for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip() or line[:1] in (b" ", b"\t"):
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
             raise RequestError(400, "a header line is malformed")
-        if not _is_field_value(value):
+        if not value.isprintable() and _CONTROL(value) is not None:
             raise RequestError(400, "a header holds a control character")
-        key = name.decode("latin-1").lower()
-        if key in ("host", "origin") and key in headers:
-            raise RequestError(400, f"the {key} header appears more than once")
-        text = value.strip().decode("latin-1")
-        headers[key] = f"{headers[key]},{text}" if key in _LISTS and key in headers else text
-    path = request_line[1].partition(b"?")[0].decode("latin-1")
-    return Head(request_line[0].decode("latin-1"), path, headers)
+        key = name.lower()
+        value = value.strip(" \t")
+        if key in headers:
+            is_simple = False
+            value = _together(key, headers[key], value)
+        headers[key] = value
+    method, target, version = request_line
+    return Head(method, target, version, headers, len(data) + 4, is_simple)
 
 
-def _is_field_value(value: bytes) -> bool:
-    """Whether bytes may be a header's value: control characters, but tabs, have no business there (RFC 9110, 5.5)."""
-    return _CONTROL(value) is None
+def _together(key: str, one: str, another: str) -> str:
+    """What a header says that stands there twice.
+
+    Raises:
+        RequestError: it must not.
+    """
+    if key in ("host", "origin"):
+        raise RequestError(400, f"the {key} header appears more than once")
+    return f"{one},{another}" if key in _LISTS else another
 
 
 def _may_be_http(data: bytes) -> bool:

@@ -61,9 +61,11 @@ class Places:
         self._open += 1
         return True
 
-    def leave(self) -> None:
-        """Give a connection's place back."""
+    def leave(self, network: str | None = None) -> None:
+        """Give a connection's place back, and one of its address's with it where that is given."""
         self._open -= 1
+        if network is not None:
+            self.uncount(network)
 
     def count(self, host: str) -> str | None:
         """Take one of the places of an address: what it counts by; None if all are taken."""

@@ -1,7 +1,7 @@
 """One port for everything: what each connection's first bytes are to lead to, and what is refused there.
 
-RawSocket is known by its first byte, a WebSocket upgrade goes to Autobahn, any other
-HTTP request to twisted.web. Host and Origin are checked here, before either of them
+RawSocket is known by its first byte, a WebSocket upgrade by its header, any other
+HTTP request goes to twisted.web. Host and Origin are checked here, before any of them
 sees a byte.
 """
 
@@ -109,18 +109,19 @@ class Port(Factory):
         self._warned_of_headers = False
         self.counters: Counter[str] = Counter()
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ARG002, N802 - Twisted's name
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802 - Twisted's name
         """A protocol for a new connection."""
-        return self.sniffer()
+        return self.sniffer(addr)
 
-    def sniffer(self, serves: Serves | None = None, *, proxied: bool = False) -> Sniffer:
+    def sniffer(self, address: IAddress | None, serves: Serves | None = None, *, proxied: bool = False) -> Sniffer:
         """A protocol for a new connection.
 
         Args:
+            address: of the peer; None if the transport has to be asked.
             serves: what its listener serves; None for what the port serves.
             proxied: whether a PROXY protocol header has to come first.
         """
-        sniffer = Sniffer(serves or self.serves, proxied=proxied)
+        sniffer = Sniffer(serves or self.serves, address, proxied=proxied)
         sniffer.factory = self
         return sniffer
 
@@ -247,6 +248,6 @@ class Listener(Factory):
         """What Twisted's line about where it listens begins with: the same for all listeners."""
         return type(self._port).__name__
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ARG002, N802 - Twisted's name
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802 - Twisted's name
         """A protocol for a new connection."""
-        return self._port.sniffer(self._serves, proxied=self._proxied)
+        return self._port.sniffer(addr, self._serves, proxied=self._proxied)

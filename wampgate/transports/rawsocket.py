@@ -12,7 +12,7 @@ from twisted.logger import Logger, LogLevel
 
 from wampgate.core.interfaces import Connection
 from wampgate.core.log_lines import Sparing
-from wampgate.transports.outbox import DIRECT, OutboxLimits
+from wampgate.transports.plain_transports import DIRECT
 from wampgate.transports.proxy import UNIX, Client
 from wampgate.transports.secured import secured_of
 from wampgate.transports.too_long import MeasuredOutbox
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from wampgate.core.deadlines import Deadline, Deadlines
     from wampgate.core.router import Router
     from wampgate.core.session import Session
+    from wampgate.transports.outbox import OutboxLimits
 
 _log = Logger()
 
@@ -180,9 +181,7 @@ class RawSocketPeer(Protocol):
             self,
             transport,
             factory.encoding_by_id[handshake.serializer_id],
-            turn=factory.turn,
-            deadlines=factory.deadlines,
-            limits=factory.outbox_limits,
+            factory,
             longest=handshake.longest,
             router=factory.router,
         )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 
 from wampgate.transports.head import Head, RequestError, head_of
+from wampgate.transports.plain_transports import DIRECT
 from wampgate.transports.proxy import UNIX, Client, ProxyHeaderError, looks_proxied, plain_host, proxy_header
 from wampgate.wire.rawsocket import HANDSHAKE_SIZE, MAGIC, TOO_MANY_CONNECTIONS, refusal
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
     from wampgate.core.deadlines import Deadline
     from wampgate.transports.port import Port, Serves
+
+_LOCAL: Final = Client(UNIX)
 
 _KEPT_SECONDS: Final = 30.0
 """How long a connection that has brought a request may wait for the next one, where several may come."""
@@ -41,14 +44,16 @@ class Sniffer(Protocol):
     factory: Port
     transport: Any  # what Twisted's interface of it leaves out is used here
 
-    def __init__(self, serves: Serves, *, proxied: bool = False) -> None:
+    def __init__(self, serves: Serves, address: IAddress | None = None, *, proxied: bool = False) -> None:
         """Made by the port.
 
         Args:
             serves: what this listener serves.
+            address: of the peer; None if the transport has to be asked.
             proxied: whether a PROXY protocol header has to come first.
         """
         self._serves = serves
+        self._address: Any = address
         self._proxied = proxied
         self._first = True
         self._kept = False
@@ -57,11 +62,11 @@ class Sniffer(Protocol):
         self._deadline: Deadline | None = None
         self._entered = False
         self._counted: str | None = None
-        self._client = self._origin = Client(UNIX)
+        self._client = self._origin = _LOCAL
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Start the clock, or refuse at once if there are too many already."""
-        peer = self.transport.getPeer()
+        peer = self.transport.getPeer() if self._address is None else self._address
         host = getattr(peer, "host", None)
         if host is not None:
             host = plain_host(host)
@@ -100,7 +105,11 @@ class Sniffer(Protocol):
                 self.factory.warn_of_proxy_header(self._client)
             self._refuse(error)
             return
-        if factory is not None:
+        if head is None or factory is None:
+            return
+        if factory is self._serves.websocket:
+            self._upgrade(factory, head)
+        else:
             self._hand_over(factory)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002, N802 - Twisted's name
@@ -180,8 +189,24 @@ class Sniffer(Protocol):
         if network is None:
             return False
         self._counted = network
-        self._client = replace(self._client, network=network)
+        client = self._client
+        self._client = Client(client.host, client.port, client.secure, network, client.relayed)
         return True
+
+    def _upgrade(self, factory: Any, head: Head) -> None:
+        """Let a WebSocket have the connection; where nothing but this stands between, it does so no more."""
+        self.factory.deadlines.cancel(self._deadline)
+        self._deadline = None
+        transport, fresh = self.transport, self._first
+        peer = factory.buildProtocol(self._client)
+        if type(transport) in DIRECT and self._counted is not None:
+            transport.protocol = peer
+            peer.occupy(self.factory.places, self._counted)
+            self._entered, self._counted = False, None
+        else:
+            self._stand_before(peer)
+        buffer, self._buffer = self._buffer, b""
+        peer.upgrade(transport, head, buffer, fresh=fresh)
 
     def _hand_over(self, factory: Any) -> None:
         """Let another protocol have the connection, from its first byte on."""
@@ -190,6 +215,15 @@ class Sniffer(Protocol):
         self._first = False
         transport = self.transport
         protocol = factory.buildProtocol(self._client)
+        self._stand_before(protocol)
+        if hasattr(protocol, "give_back"):
+            protocol.give_back = self._take_back
+        buffer, self._buffer = self._buffer, b""
+        protocol.makeConnection(transport)
+        protocol.dataReceived(buffer)
+
+    def _stand_before(self, protocol: Any) -> None:
+        """Pass on to a protocol what the transport tells."""
         leave = self._leave
         lost = protocol.connectionLost
 
@@ -204,11 +238,6 @@ class Sniffer(Protocol):
         # reference to its protocol is out of our hands.
         self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]  # this is the hand-over
         self.connectionLost = connection_lost  # type: ignore[method-assign]  # this is the hand-over
-        if hasattr(protocol, "give_back"):
-            protocol.give_back = self._take_back
-        buffer, self._buffer = self._buffer, b""
-        protocol.makeConnection(transport)
-        protocol.dataReceived(buffer)
 
     def _take_back(self, data: bytes) -> None:
         """Wait for another request on the connection, which is checked and counted as if it were the first.

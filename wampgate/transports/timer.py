@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-_IDLE_SECONDS: Final = 0.25
+_IDLE_SECONDS: Final = 1.0
 """So often it is looked at the least: a clock may jump."""
 
 _GRAIN_SECONDS: Final = 0.005

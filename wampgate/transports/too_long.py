@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.errors import ANSWER_TOO_LONG, EVENT_TOO_LONG, uri
 from wampgate.core.gaps import Gap
-from wampgate.transports.outbox import Outbox
+from wampgate.transports.outbox import PeerOutbox
 from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.frames import PREFIX_SIZE
 from wampgate.wire.messages import Abort, Call, Cancel, CancelOptions, Error, Invocation, Result
@@ -38,13 +38,13 @@ _TURN_SECONDS: Final = 1.0
 _FOR_RECEIVER: Final = Payload(["it is longer than what its receiver takes"])
 
 
-class MeasuredOutbox(Outbox):
+class MeasuredOutbox(PeerOutbox):
     """An outbox that sends nothing longer than its RawSocket peer takes.
 
     Args:
         longest: bytes of a message.
         router: hears of what the peer can't be sent.
-        outbox: see :class:`Outbox`.
+        arguments: see :class:`PeerOutbox`.
     """
 
     __slots__ = ("_longest", "_router")
@@ -72,7 +72,7 @@ class MeasuredOutbox(Outbox):
             if len(frame) <= self._longest:
                 fitting.append(part)
                 continue
-            session = self._peer.session
+            session = self.session
             if session is None:
                 continue
             if session.established:
@@ -90,7 +90,7 @@ class MeasuredOutbox(Outbox):
 
     def _told_of(self, missed: Counter[int]) -> list[Part]:
         """What tells of events that were left out, by subscription; who can't be told so is sent away."""
-        session = self._peer.session
+        session = self.session
         if session is None or not session.established:
             return []
         told: list[Part] = []

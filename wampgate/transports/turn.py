@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from twisted.logger import Logger
 
 from wampgate.core.slow_readers import PerishableEvent
+from wampgate.transports.reactor_turns import at_end_of_turn
 from wampgate.wire.frames import as_binary, as_text
 from wampgate.wire.messages import Event, Subscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wampgate.core.local import LocalLink
     from wampgate.core.session import Session
@@ -66,6 +67,9 @@ class Encoding:
         return frame
 
 
+_Queues: TypeAlias = "dict[Any, tuple[Part, ...] | list[Part]]"
+"""What each peer is to be sent, in order."""
+
 _Made: TypeAlias = "dict[Encoding, Part]"
 """What was made of one delivery, by the encoding: for each once."""
 
@@ -78,8 +82,10 @@ class Turn:
     """
 
     def __init__(self, reactor: Any) -> None:
-        self._call_later = reactor.callLater
+        self._at_end = at_end_of_turn(reactor)
         self._pending: list[_Delivery] = []
+        # Whether what waits is for one recipient each, as it is while there are only calls.
+        self._each_for_one = True
         self._retractions: list[tuple[int, Session, int]] = []
         self._local: deque[tuple[LocalLink, Message, Payload]] = deque()
         self._closes: list[tuple[Outbox, int, str]] = []
@@ -89,8 +95,12 @@ class Turn:
         """Take a delivery; see :class:`wampgate.core.interfaces.Deliver`."""
         if not self._scheduled:
             self._scheduled = True
-            self._call_later(0, self.flush)
-        self._pending.append((message, payload, recipients if type(recipients) is tuple else tuple(recipients)))
+            self._at_end(self.flush)
+        if type(recipients) is not tuple:
+            recipients = tuple(recipients)
+        if len(recipients) != 1:
+            self._each_for_one = False
+        self._pending.append((message, payload, recipients))
 
     def retract(self, session: Session, subscription: int) -> None:
         """Take back what waits of a subscription's events for one session; see ``Deliver.retract``."""
@@ -104,17 +114,21 @@ class Turn:
         """Close a connection at the end of the turn, after what was sent to it."""
         if not self._scheduled:
             self._scheduled = True
-            self._call_later(0, self.flush)
+            self._at_end(self.flush)
         self._closes.append((outbox, code, reason))
 
     def flush(self) -> None:
         """Send everything. Sessions inside the router receive first, and what they send leaves too."""
         self._scheduled = False
         pending, self._pending = self._pending, []
+        each_for_one, self._each_for_one = self._each_for_one, True
         if self._retractions:
             retractions, self._retractions = self._retractions, []
             pending = _without(pending, retractions)
-        if len(pending) == 1:
+            each_for_one = False
+        if each_for_one:
+            self._send_each(pending)
+        elif len(pending) == 1:
             self._send(*pending[0])
         elif pending:
             self._send_joined(pending)
@@ -124,6 +138,25 @@ class Turn:
         while self._local:
             link, message, payload = self._local.popleft()
             link.receive(message, payload)
+
+    def _send_each(self, pending: list[_Delivery]) -> None:
+        """Send deliveries for one recipient each: there is nothing to be made once for many."""
+        queues: dict[Any, list[Part]] = {}
+        for message, payload, (session,) in pending:
+            link: Any = session.link
+            encoding = link.encoding
+            if encoding is None:
+                self._local.append((link, message, payload))
+                continue
+            frame = encoding.frame(message, payload)
+            part = _part_of(message, frame) if type(message) in _WITH_SUBSCRIPTION else (0, frame, None)
+            if link in queues:
+                queues[link].append(part)
+            elif len(pending) == 1:
+                link.write(frame, (part,))
+            else:
+                queues[link] = [part]
+        _write(queues)
 
     def _send(self, message: Message, payload: Payload, recipients: Sequence[Session]) -> None:
         made: _Made = {}
@@ -186,25 +219,35 @@ class Turn:
 
     def _send_queues(self, pending: list[_Delivery], made: Iterator[_Made] | None = None) -> None:
         """Send each peer what there is for it; what is made of each delivery is left in ``made``."""
-        queues: dict[Any, list[Part]] = {}
+        queues: _Queues = {}
         for message, payload, recipients in pending:
             parts: _Made = {} if made is None else next(made)
+            last = None
+            alone: tuple[Part, ...] = ()
             for session in recipients:
                 link: Any = session.link
                 encoding = link.encoding
-                part = parts.get(encoding)
-                if part is None:
-                    if encoding is None:
-                        self._local.append((link, message, payload))
-                        continue
-                    part = _part(encoding, message, payload, parts)
+                if encoding is None:
+                    self._local.append((link, message, payload))
+                    continue
+                if encoding is not last:
+                    alone = (parts.get(encoding) or _part(encoding, message, payload, parts),)
+                    last = encoding
+                # Most get one event: all of them share one tuple of it.
                 queue = queues.get(link)
                 if queue is None:
-                    queues[link] = [part]
+                    queues[link] = alone
+                elif type(queue) is list:
+                    queue += alone
                 else:
-                    queue.append(part)
-        for link, queue in queues.items():
-            link.write(queue[0][1] if len(queue) == 1 else b"".join([frame for _, frame, _ in queue]), queue)
+                    queues[link] = [*queue, *alone]
+        _write(queues)
+
+
+def _write(queues: Mapping[Any, Sequence[Part]]) -> None:
+    """Write what there is for each peer in one piece."""
+    for link, queue in queues.items():
+        link.write(queue[0][1] if len(queue) == 1 else b"".join([frame for _, frame, _ in queue]), queue)
 
 
 def _part(encoding: Encoding, message: Message, payload: Payload, made: _Made) -> Part:
@@ -214,19 +257,26 @@ def _part(encoding: Encoding, message: Message, payload: Payload, made: _Made) -
         frame = encoding.frame(message, payload)
     else:
         frame = encoding.remade(message, (made.get(plain) or _part(plain, message, payload, made))[1])
+    part = made[encoding] = _part_of(message, frame)
+    return part
+
+
+def _part_of(message: Message, frame: bytes) -> Part:
+    """A frame with what becomes of it where it waits."""
     kind: Any = type(message)
     told: Any = message
     # Most are events that may not be lost.
     if kind is Event:
-        part: Part = (told.subscription, frame, None)
-    elif kind is PerishableEvent:
-        part = (told.subscription, frame, told.perishable)
-    elif kind is Subscribed:
-        part = (-told.subscription, frame, None)
-    else:
-        part = (0, frame, None)
-    made[encoding] = part
-    return part
+        return (told.subscription, frame, None)
+    if kind is PerishableEvent:
+        return (told.subscription, frame, told.perishable)
+    if kind is Subscribed:
+        return (-told.subscription, frame, None)
+    return (0, frame, None)
+
+
+_WITH_SUBSCRIPTION: Final = frozenset((Event, PerishableEvent, Subscribed))
+"""The messages that are no part without their subscription."""
 
 
 def _subscription_of(message: Message) -> int:

@@ -1,264 +1,192 @@
-"""WAMP over WebSocket: Autobahn for the handshake and everything unusual, plain frames past it."""
+"""WAMP over WebSocket: plain handshakes and frames taken here, everything unusual by Autobahn."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.util import encode_truncate
-from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import connectionDone
 
 from wampgate.core.interfaces import Connection
 from wampgate.core.log_lines import Sparing
 from wampgate.transports.autobahn_log import AutobahnLog
-from wampgate.transports.credentials import RepeatedParameter, bearer_of, cookie_of, query_of, without_quotations
-from wampgate.transports.deflate import UNREAD, CorruptMessage, Deflated, MessageTooLong, agreement, inflate
-from wampgate.transports.outbox import Outbox, OutboxLimits
-from wampgate.transports.plain_frames import OPEN, PlainFrames, is_utf8
-from wampgate.transports.proxy import UNIX, Client
+from wampgate.transports.credentials import RepeatedParameter, shown_by
+from wampgate.transports.deflate import Deflated
+from wampgate.transports.opening import plain_opening
+from wampgate.transports.plain_frames import PlainFrames
+from wampgate.transports.plain_transports import DIRECT
 from wampgate.transports.secured import secured_of
 from wampgate.transports.turn import Encoding, Turn
+from wampgate.transports.unusual_frames import with_options_of
 from wampgate.wire.errors import InvalidMessage
 from wampgate.wire.frames import BINARY, TEXT
-from wampgate.wire.serializers import SERIALIZER_BY_SUBPROTOCOL, SERIALIZERS
+from wampgate.wire.serializers import SERIALIZERS
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from wampgate.core.deadlines import Deadlines
-    from wampgate.core.interfaces import Query, Ticket
     from wampgate.core.router import Router
     from wampgate.core.session import Session
-    from wampgate.transports.deflate import Compression, Unread
+    from wampgate.transports.credentials import Shown
+    from wampgate.transports.deflate import Compression
+    from wampgate.transports.head import Head
+    from wampgate.transports.outbox import OutboxLimits
+    from wampgate.transports.places import Places
+    from wampgate.transports.proxy import Client
+    from wampgate.transports.unusual_frames import UnusualFrames
 
-# Close codes (RFC 6455, section 7.4.1).
-MESSAGE_TOO_BIG: Final = 1009
+_PING: Final = b"\x89\x00"
 
-_AFTER_HANDSHAKE: Final = (
-    "http_request_data",
-    "http_status_line",
-    "http_headers",
-    "http_request_uri",
-    "http_request_path",
-    "http_request_params",
-    "http_request_host",
-    "http_response_data",
-    "websocket_origin",
-    "websocket_protocols",
-    "websocket_extensions",
-    "_wskey",
-    "_agent",
-    "_bearer",
-    "_query",
-    "_cookie",
-    "_window",
-)
-"""What Autobahn keeps of the handshake and no one asks for any more: 2 kB a connection."""
+_USUAL: Final = (ConnectionDone, ConnectionLost, ConnectionAborted)
+"""Ways for a connection to end of which no line in the log tells."""
 
 
 class WebSocketPeer(PlainFrames):
-    """One WebSocket connection and its session."""
+    """One WebSocket connection and its session.
 
-    transport: Any  # what Twisted's interface of it leaves out is used here
-    session: Session | None = None
-    outbox: Outbox | None = None
-    client = Client(UNIX)
+    Attributes:
+        session: who is there; None before the handshake is over, and afterwards.
+    """
 
-    _fragments = 0
-    _agent = ""
-    _bearer: Ticket | None = None
-    _query: Query | None = None
-    _cookie: Ticket | None = None
-    # Of what is compressed for it, in bits; 0 for nothing.
-    _window = 0
-    _isMessageCompressed: bool  # noqa: N815 - Autobahn's name
-    _perMessageCompress: Unread | None  # type: ignore[assignment]  # noqa: N815 - Autobahn's name, of no type there
+    __slots__ = ("_client", "_network", "_places", "session")
+
+    factory: WebSocketListener
+    session: Session | None
+
+    def __init__(self, factory: WebSocketListener, client: Client) -> None:
+        super().__init__(factory)
+        self.session = None
+        # Who comes, until the session knows it.
+        self._client: Client | None = client
+        self._places: Places | None = None
+        self._network = ""
+
+    @property
+    def peer(self) -> str:
+        """The client's address and port, for the log."""
+        if self.session is not None:
+            return self.session.connection.peer
+        return "" if self._client is None else self._client.peer
+
+    # --- the handshake ---
+
+    def upgrade(self, transport: Any, head: Head, data: bytes, *, fresh: bool) -> None:
+        """Take a connection that asks for a WebSocket, of which the port knows that it may come in.
+
+        Args:
+            transport: Twisted's; what it hears from now on comes here.
+            head: the request's.
+            data: all that has come, from the request's first byte.
+            fresh: whether nothing was ever written to the connection.
+        """
+        if not fresh or not self._open_plainly(transport, head):
+            self._make_unusual(transport)._dataReceived(data)  # noqa: SLF001 - what Twisted's part of Autobahn calls
+        elif len(data) > head.size:
+            self.dataReceived(data[head.size :])
+
+    def _open_plainly(self, transport: Any, head: Head) -> bool:
+        """Answer a request that is as they mostly are; False, and nothing is done, if it is not."""
+        factory = self.factory
+        opening = plain_opening(head, extensions=factory.compression is not None)
+        if opening is None:
+            return False
+        parameters = parse_qs(head.target.partition("?")[2]) if factory.query_string else None
+        try:
+            shown = shown_by(head.headers, parameters, cookies=factory.cookies)
+        except RepeatedParameter:
+            return False
+        subprotocol, answer = opening
+        self.begin(transport, subprotocol, shown, answer=answer)
+        return True
+
+    def begin(self, transport: Any, subprotocol: str, shown: Shown, *, window: int = 0, answer: bytes = b"") -> None:
+        """Begin the session: the handshake is over.
+
+        Args:
+            transport: Twisted's.
+            subprotocol: what the client is to speak.
+            shown: what its request shows of who it is.
+            window: of what is compressed for it, in bits; 0 for nothing.
+            answer: to the request; empty if the transport has it already.
+        """
+        factory, client = self.factory, self._client
+        assert client is not None, "a connection is opened once"  # noqa: S101 - the port sees to it
+        encoding = factory.encodings[subprotocol, window]
+        self._first = BINARY if encoding.serializer.binary else TEXT
+        self.attach(transport, encoding, fresh=bool(answer))
+        if answer:
+            self.write(answer)
+        self.session = factory.router.connected(self, _connection(transport, client, shown))
+        self._client = None
+        self.open = True
+        factory.peers.add(self)
+
+    def occupy(self, places: Places, network: str) -> None:
+        """Take a place over, to give it back when the connection ends.
+
+        Args:
+            places: whose it is.
+            network: by what its address is counted.
+        """
+        self._places = places
+        self._network = network
+
+    def hand_over(self) -> UnusualFrames:
+        """See :meth:`PlainFrames.hand_over`."""
+        unusual = self.unusual
+        if unusual is None:
+            unusual = self._make_unusual(self.transport)
+            unusual.begin_open()
+        return unusual
+
+    def _make_unusual(self, transport: Any) -> UnusualFrames:
+        unusual = self.unusual = self.factory.unusual(self)
+        unusual.makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted's
+        return unusual
 
     # --- messages in ---
 
     def take(self, data: bytes) -> None:
         """Read a message and hand it to the router."""
-        factory = self.factory
         session = self.session
-        if session is None or self.outbox is None:
+        if session is None:
             return
+        router = self.factory.router
         try:
-            message, payload = self.outbox.encoding.serializer.decode(data)
+            message, payload = self.encoding.serializer.decode(data)
         except InvalidMessage as error:
-            factory.router.violated(session, str(error))
+            router.violated(session, str(error))
             return
-        factory.router.receive(session, message, payload)
+        router.receive(session, message, payload)
 
-    # --- Autobahn's hooks ---
-
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: ARG002, N802 - Autobahn's names
-        """Write what Autobahn made, a control frame mostly, in order with everything else."""
-        if self.outbox is None:
-            self.transport.write(data)
-        else:
-            self.outbox.write(data)
-
-    def onConnect(self, request: ConnectionRequest) -> tuple[str, dict[str, str]]:  # noqa: N802 - Autobahn's name
-        """Choose the serializer by the client's order of subprotocols, and take what shows who it is.
-
-        Returns:
-            The subprotocol, and what else the answer's header says.
-
-        Raises:
-            ConnectionDeny: the client speaks none of ours, or its query string says two things.
-        """
-        self._agent = str(request.headers.get("user-agent", ""))[:100]
-        self._bearer = bearer_of(request.headers)
-        try:
-            if self.factory.query_string:
-                self._query = query_of(request.params)
-            if self.factory.cookies:
-                self._cookie = cookie_of(request.headers)
-        except RepeatedParameter as error:
-            raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
-                400, f"{error} appears more than once"
-            ) from None
-        for protocol in request.protocols:
-            if protocol in SERIALIZER_BY_SUBPROTOCOL:
-                return str(protocol), self._accept(request.extensions)
-        raise ConnectionDeny(  # type: ignore[no-untyped-call]  # Autobahn's
-            400, f"speak one of: {', '.join(SERIALIZER_BY_SUBPROTOCOL)}"
-        )
-
-    def _accept(self, extensions: Any) -> dict[str, str]:
-        """Agree on compression, where it is on; what the answer's header says of it."""
-        # Autobahn would refuse the connection for an offer that can't be accepted, where RFC 7692 has it declined.
-        self.websocket_extensions: Any = []
-        compression = self.factory.compression
-        agreed = None if compression is None else agreement(extensions, compression)
-        if agreed is None:
-            return {}
-        self._window = agreed.window
-        self._perMessageCompress = UNREAD
-        return {"Sec-WebSocket-Extensions": agreed.header}
-
-    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - Autobahn's names
-        """Refuse an upgrade; what Autobahn quotes may hold a token, and must not write into the log as it likes."""
-        super().failHandshake(repr(without_quotations(reason))[1:-1], code, responseHeaders)
-
-    def onOpen(self) -> None:  # noqa: N802 - Autobahn's name
-        """The handshake is over: the session begins."""
-        factory = self.factory
-        encoding = factory.encodings[str(self.websocket_protocol_in_use), self._window]
-        self._first = BINARY if encoding.serializer.binary else TEXT
-        self.outbox = Outbox(
-            self,
-            self.transport,
-            encoding,
-            turn=factory.turn,
-            deadlines=factory.deadlines,
-            limits=factory.outbox_limits,
-        )
-        client = self.client
-        # What Autobahn and we log of this connection names who is there, not the proxy before it.
-        self.peer = client.peer
-        secure = bool(self._transport_details.is_secure) if client.secure is None else client.secure
-        self.session = factory.router.connected(
-            self.outbox,
-            Connection(
-                client.peer,
-                client.host,
-                secure=secure,
-                agent=self._agent,
-                bearer=self._bearer,
-                query=self._query,
-                cookie=self._cookie,
-                network=client.network,
-                secured=None if client.relayed else secured_of(self.transport),
-            ),
-        )
-        factory.peers.add(self)
-        for attribute in _AFTER_HANDSHAKE:
-            self.__dict__.pop(attribute, None)
-
-    def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
-        """Count the fragments anew; whether it is text can be said of an inflated message only."""
-        self._fragments = 0
-        if self._isMessageCompressed:
-            self.utf8validateIncomingCurrentMessage = False
-        super().onMessageBegin(isBinary)
-
-    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802 - Autobahn's name
-        """Refuse a message in too many pieces: each costs memory beyond its bytes."""
-        self._fragments += 1
-        super().onMessageFrameBegin(length)
-        if self._fragments > self.factory.fragments_per_message:
-            self.factory.counters["limit_fragments_per_message"] += 1
-            self.end(MESSAGE_TOO_BIG, "too many fragments")
-
-    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
-        """Count what Autobahn refuses because it is too big; its name, and the close code is its own."""
-        self.factory.counters["limit_message_bytes"] += 1
-        super()._max_message_size_exceeded(msg_size, max_msg_size, reason)
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - Autobahn's names
-        """A message that Autobahn put together."""
-        if self.session is None or self.outbox is None or self.state != OPEN:
-            return
-        if isBinary != self.outbox.encoding.serializer.binary:
-            kind = "binary" if isBinary else "text"
-            self.factory.router.violated(self.session, f"a {kind} message does not fit the negotiated serializer")
-            return
-        if not self._isMessageCompressed:
-            self.take(payload)
-        elif (message := self._inflated(payload, isBinary)) is not None:
-            self.take(message)
-
-    def _inflated(self, data: bytes, is_binary: bool) -> bytes | None:
-        """A message that came compressed; None if it is none, and the connection fails."""
-        limit = self.factory.message_bytes
-        try:
-            message = inflate(data, limit)
-        except MessageTooLong:
-            self._max_message_size_exceeded(limit + 1, limit, f"the message is longer than {limit} bytes when inflated")
-            return None
-        except CorruptMessage as error:
-            self._invalid_payload(f"the message can't be inflated: {error}")
-            return None
-        if not is_binary and not is_utf8(message):
-            self._invalid_payload("the inflated message is no UTF-8")
-            return None
-        return message
-
-    def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 - Autobahn's name
-        """End the connection; unless it is aborted, what waits leaves first: the close frame is behind it."""
-        if self.outbox is not None and not abort:
-            self.outbox.release()
-        super().dropConnection(abort)
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803 - Autobahn's names
-        """The connection is gone."""
-        self.factory.peers.discard(self)
-        if self.outbox is not None:
-            # Autobahn has unregistered it from the transport, so that it would not hear of this.
-            self.outbox.stopProducing()
+    def refuse_kind(self, kind: str) -> None:
+        """A message has come that is text where it should be binary, or the other way round."""
         if self.session is not None:
-            session, self.session = self.session, None
-            self.factory.router.disconnected(session)
+            self.factory.router.violated(self.session, f"a {kind} message does not fit the negotiated serializer")
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
-        """Let go of what points back here, so that nothing of the connection waits for a full collection."""
-        super().connectionLost(reason)
-        self.outbox = None
-        self.is_closed = self.is_open = None
-
-    # --- the outbox's peer ---
+    # --- the end ---
 
     def end(self, code: int, reason: str) -> None:
         """Close with a WebSocket close frame."""
         # sendClose() is for applications: it takes none of the codes below 3000 but 1000.
-        self.sendCloseFrame(code, encode_truncate(reason, 123))
+        self.hand_over().sendCloseFrame(code, encode_truncate(reason, 123))
+
+    def shut(self) -> None:
+        """A close frame was sent: no message comes or goes any more, so that the session is over (RFC 6455, 5.5.1)."""
+        if self.open:
+            self.open = False
+            if self.session is not None:
+                self.factory.router.disconnected(self.session)
 
     def cut(self, why: str) -> None:
         """Drop the connection: its reader is too slow to be told."""
-        self.log.warn("cut off {peer}: {why}", peer=self.peer, why=why)
+        self.factory.log.warn("cut off {peer}: {why}", peer=self.peer, why=why)
         self.factory.cut_off += 1
         self.transport.abortConnection()
 
@@ -266,11 +194,50 @@ class WebSocketPeer(PlainFrames):
         """Ask for a sign of life; drop the connection if the last question got none."""
         if not self.heard:
             self.factory.counters["limit_ping_seconds"] += 1
-            self.log.info("dropped {peer}: no sign of life since the last ping", peer=self.peer)
+            self.factory.log.info("dropped {peer}: no sign of life since the last ping", peer=self.peer)
             self.transport.abortConnection()
             return
         self.heard = False
-        self.sendPing()
+        if self.open:
+            self.write(_PING)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
+        """The connection is gone: let go of everything, so that nothing of it waits for a full collection."""
+        if self.open and self.unusual is None and not isinstance(reason.value, _USUAL):
+            self.hand_over()
+        self.stopProducing()
+        if self.unusual is not None:
+            self.unusual.connectionLost(reason)
+            self.unusual = None
+        self.open = False
+        self._ready = self._congestion = self.transport = None
+        self._rest = b""
+        self.factory.peers.discard(self)
+        if self._places is not None:
+            self._places.leave(self._network)
+            self._places = None
+        if self.session is not None:
+            session, self.session = self.session, None
+            self.factory.router.disconnected(session)
+
+
+def _connection(transport: Any, client: Client, shown: Shown) -> Connection:
+    """What the core learns of a connection."""
+    plain = type(transport) in DIRECT
+    secure = client.secure
+    if secure is None:
+        secure = not plain and ISSLTransport.providedBy(transport)
+    return Connection(
+        client.peer,
+        client.host,
+        secure,
+        shown.agent,
+        shown.bearer,
+        shown.query,
+        client.network,
+        None if plain or client.relayed else secured_of(transport),
+        shown.cookie,
+    )
 
 
 class WebSocketListener(WebSocketServerFactory):
@@ -280,6 +247,7 @@ class WebSocketListener(WebSocketServerFactory):
         peers: the connections that are open.
         cut_off: how many slow readers were dropped.
         counters: ``limit_`` with a limit's key, for each connection that reached it.
+        unusual: makes Autobahn's part of a connection.
     """
 
     def __init__(
@@ -327,6 +295,7 @@ class WebSocketListener(WebSocketServerFactory):
             allowedOrigins=["*"],
             allowNullOrigin=True,
         )
+        self.unusual = with_options_of(self)
 
     def ping_all(self, share: int, shares: int) -> None:
         """Ping one share of the peers, so that all are pinged once in ``shares`` calls."""
@@ -334,12 +303,8 @@ class WebSocketListener(WebSocketServerFactory):
             peer.ping()
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
-        """A protocol for a new connection of a client, as the port knows it."""
-        peer = WebSocketPeer()
-        peer.factory = self
-        peer.log = self.log
-        peer.client = addr
-        return peer
+        """A connection of a client, as the port knows it."""
+        return WebSocketPeer(self, addr)
 
 
 def _encodings_of(compression: Compression | None) -> dict[tuple[str, int], Encoding]:

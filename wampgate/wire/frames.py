@@ -63,7 +63,12 @@ def as_text(data: bytes) -> bytes:
 
 def as_binary(data: bytes) -> bytes:
     """A framing: a WebSocket binary message."""
-    return websocket_frame(BINARY, data)
+    length = len(data)
+    if length < 126:
+        return _SHORT(BINARY, length) + data
+    if length < 65536:
+        return _MEDIUM(BINARY, 126, length) + data
+    return _LONG(BINARY, 127, length) + data
 
 
 def rawsocket_frame(kind: int, data: bytes) -> bytes:

@@ -26,6 +26,7 @@ from wampgate.wire.payload import (
     depth_of,
     to_64_bits,
 )
+from wampgate.wire.plain_cbor import read_plain, write_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 64
 """How deep arrays and dictionaries of a message may nest."""
+
+_TOO_SHORT_TO_NEST: Final = 2 * MAX_DEPTH
+"""JSON text of so many bytes can't nest deeper: each bracket needs another one that closes it."""
+
+_BRACKET: Final = ord("[")
+_BRACE: Final = ord("{")
+_BACKSLASH: Final = ord("\\")
+_NUL: Final = b"\\u0000"
+"""How JSON text has to write the NUL that begins binary data: all other control characters are errors."""
 
 _TRAILING: Final = "bytes follow the end of the message"
 _TOO_DEEP: Final = f"the message nests deeper than {MAX_DEPTH} levels"
@@ -87,38 +97,36 @@ class JsonSerializer:
     def decode(self, data: bytes) -> tuple[Message, Payload]:
         """See :meth:`Serializer.decode`."""
         try:
-            # Short messages cannot nest too deep; counting brackets (in strings too)
-            # is cheaper than measuring and tells when measuring is needed.
-            if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH:
-                _refuse_json_depth(data)
             message = self._decode_message(data)
             if not message.has_payload or message.args is ABSENT:
+                _check_json_depth(data)
                 return message, NO_PAYLOAD
-            return message, self._payload(message)
-        except msgspec.MsgspecError as error:
-            raise InvalidMessage(_reason(error)) from None
-        except UnicodeDecodeError:
-            raise InvalidMessage("the message holds text that is not UTF-8") from None
-        except RecursionError:
-            raise InvalidMessage(_TOO_DEEP) from None
-        except ValueError:
-            raise InvalidMessage("text that begins with NUL is binary data, and this holds no Base64") from None
-
-    def _payload(self, message: PayloadMessage) -> Payload:
-        raw_args = bytes(message.args)
-        args = self._decode_value(raw_args)
-        if b"\\u0000" in raw_args:
-            args = binary_from_json(args)
-        if message.kwargs is ABSENT:
+            raw_args = bytes(message.args)
+            args = self._decode_value(raw_args)
+            if _BACKSLASH in raw_args and _NUL in raw_args:
+                args = binary_from_json(args)
+            if message.kwargs is not ABSENT:
+                return message, self._with_kwargs(message, data, raw_args, args)
             if type(args) is not list:
                 _check_args(message, args)
-            return Payload(args, None, self, (raw_args,))
+            # Looking for a bracket is much quicker than counting brackets: most payloads have but the first one,
+            # and what stands before the payload is short.
+            if raw_args.rfind(_BRACKET) or _BRACE in raw_args or len(data) - len(raw_args) > _TOO_SHORT_TO_NEST:
+                _check_json_depth(data)
+            return message, Payload(args, None, self, (raw_args,))
+        except (msgspec.MsgspecError, InvalidMessage, RecursionError, ValueError) as fault:
+            # What nests too deep is refused for that, whatever else is wrong with it.
+            _check_json_depth(data)
+            raise _refusal(fault) from None
+
+    def _with_kwargs(self, message: PayloadMessage, data: bytes, raw_args: bytes, args: Any) -> Payload:
         raw_kwargs = bytes(message.kwargs)
         kwargs = self._decode_value(raw_kwargs)
-        if b"\\u0000" in raw_kwargs:
+        if _BACKSLASH in raw_kwargs and _NUL in raw_kwargs:
             kwargs = binary_from_json(kwargs)
         _check_args(message, args, kwargs)
-        return Payload(args, kwargs, origin=self, parts=(raw_args, raw_kwargs))
+        _check_json_depth(data)
+        return Payload(args, kwargs, self, (raw_args, raw_kwargs))
 
     def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
         """See :meth:`Serializer.encode`."""
@@ -126,7 +134,7 @@ class JsonSerializer:
         if not message.has_payload:
             return data
         # Absent args and kwargs encode to nothing: the message ends in ",,]".
-        parts = payload.parts(self)
+        parts = payload.received if payload.origin is self else payload.parts(self)
         if not parts:
             return data[:-3] + b"]"
         if len(parts) == 1:
@@ -141,7 +149,7 @@ class JsonSerializer:
         """See :meth:`Serializer.payload_of`."""
         values = [self._decode_value(part) for part in parts]
         for index, part in enumerate(parts):
-            if b"\\u0000" in part:
+            if _NUL in part:
                 values[index] = binary_from_json(values[index])
         return _payload_of(self, parts, values)
 
@@ -162,11 +170,21 @@ class MsgpackSerializer:
         """See :meth:`Serializer.decode`."""
         try:
             message = self._decode_message(data)
-            if len(data) > MAX_DEPTH and len(data.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
-                _refuse_depth(msgspec.to_builtins(message.head()[1:]), MAX_DEPTH + 1)
             if not message.has_payload or message.args is ABSENT:
+                _check_msgpack_head(message, data)
                 return message, NO_PAYLOAD
-            return message, self._payload(message)
+            raw_args = bytes(message.args)
+            if message.kwargs is not ABSENT:
+                return message, self._with_kwargs(message, data, raw_args)
+            # Each level takes a byte at least: what is as short as most heads can't nest too deep.
+            if len(data) - len(raw_args) > MAX_DEPTH:
+                _check_msgpack_head(message, data)
+            args = self._decode_value(raw_args)
+            if not (type(args) is list and len(args) <= _FEW and _SCALARS.issuperset(map(type, args))):
+                _check_msgpack_value(args, raw_args)
+                if type(args) is not list:
+                    _check_args(message, args)
+            return message, Payload(args, None, self, (raw_args,))
         except msgspec.MsgspecError as error:
             raise InvalidMessage(_reason(error)) from None
         except UnicodeDecodeError:
@@ -174,25 +192,16 @@ class MsgpackSerializer:
         except RecursionError:
             raise InvalidMessage(_TOO_DEEP) from None
 
-    def _payload(self, message: PayloadMessage) -> Payload:
-        raw_args = bytes(message.args)
-        args = self._value(raw_args)
-        if message.kwargs is ABSENT:
-            if type(args) is not list:
-                _check_args(message, args)
-            return Payload(args, None, self, (raw_args,))
+    def _with_kwargs(self, message: PayloadMessage, data: bytes, raw_args: bytes) -> Payload:
         raw_kwargs = bytes(message.kwargs)
-        kwargs = self._value(raw_kwargs)
+        if len(data) - len(raw_args) - len(raw_kwargs) > MAX_DEPTH:
+            _check_msgpack_head(message, data)
+        args = self._decode_value(raw_args)
+        _check_msgpack_value(args, raw_args)
+        kwargs = self._decode_value(raw_kwargs)
+        _check_msgpack_value(kwargs, raw_kwargs)
         _check_args(message, args, kwargs)
-        return Payload(args, kwargs, origin=self, parts=(raw_args, raw_kwargs))
-
-    def _value(self, raw: bytes) -> Any:
-        value = self._decode_value(raw)
-        if len(raw) > MAX_DEPTH and len(raw.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
-            _refuse_depth(value, MAX_DEPTH)
-        if len(raw.translate(None, _ODD_MSGPACK)) != len(raw):
-            _refuse_odd(value)
-        return value
+        return Payload(args, kwargs, self, (raw_args, raw_kwargs))
 
     def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
         """See :meth:`Serializer.encode`."""
@@ -204,7 +213,7 @@ class MsgpackSerializer:
         if not message.has_payload:
             return data
         # Absent args and kwargs encode to nothing but were counted in the array's length.
-        parts = payload.parts(self)
+        parts = payload.received if payload.origin is self else payload.parts(self)
         return b"".join((_FIXARRAY[data[0] - 2 + len(parts)], data[1:], *parts))
 
     def encode_value(self, value: Any) -> bytes:
@@ -242,10 +251,14 @@ class CborSerializer:
             raise InvalidMessage(_TOO_DEEP) from None
 
     def _decode(self, data: bytes) -> tuple[Message, Payload]:
+        plain = read_plain(data, MAX_DEPTH, _HOOKS)
+        if plain is not None:
+            message, payload_items, parts = plain
+            return message, _checked_payload(self, message, payload_items, parts)
         # Tags and odd simple values have lead bytes that ASCII text and small numbers
         # never hold: most messages are cleared of both by one look at their bytes.
         suspicious = len(data.translate(None, _ODD_CBOR)) != len(data)
-        hooks: dict[str, Any] = {"tag_hook": _refuse_tag, "semantic_decoders": _TAGS} if suspicious else {}
+        hooks: dict[str, Any] = _HOOKS if suspicious else {}
         length = _cbor_array_length(data)
         if length is None:
             # Indefinite length or no array at all: legal but rare, and never what
@@ -294,10 +307,13 @@ class CborSerializer:
 
     def encode(self, message: Message, payload: Payload = NO_PAYLOAD) -> bytes:
         """See :meth:`Serializer.encode`."""
+        parts = payload.parts(self) if message.has_payload else ()
+        plain = write_plain(message, parts)
+        if plain is not None:
+            return plain
         head = cbor2.dumps(msgspec.to_builtins(message.head(), builtin_types=(bytes,)))
         if not message.has_payload:
             return head
-        parts = payload.parts(self)
         # An array of less than 24 items has its length in its first byte.
         return b"".join((_CBOR_ARRAY[head[0] + len(parts)], head[1:], *parts))
 
@@ -320,6 +336,18 @@ def _payload_of(serializer: Serializer, parts: Parts, values: Sequence[Any]) -> 
     return Payload(values[0], values[1] if len(values) > 1 else None, serializer, parts)
 
 
+def _checked_payload(serializer: Serializer, message: PayloadMessage, items: Sequence[Any], parts: Parts) -> Payload:
+    """The payload of these items, one or two; values that are no containers have nothing to look for in them."""
+    args = items[0]
+    if len(items) == 1 and type(args) is list:
+        if len(args) > _FEW or not _SCALARS.issuperset(map(type, args)):
+            _refuse_odd(args)
+        return Payload(args, None, serializer, parts)
+    _refuse_odd(items)
+    _check_args(message, *items)
+    return Payload(args, items[1] if len(items) > 1 else None, serializer, parts)
+
+
 def _is_opaque(attributes: Any) -> bool:
     """Whether options or details say that the payload is sealed; those of ABORT and ERROR are plain dictionaries."""
     if isinstance(attributes, dict):
@@ -339,6 +367,27 @@ def _check_args(message: PayloadMessage, args: Any, kwargs: Any = ABSENT) -> Non
 def _reason(error: msgspec.MsgspecError) -> str:
     """A decoder's complaint for the peer: it names types and places, never values of a payload."""
     return f"the message is not valid: {error}"
+
+
+def _refusal(fault: Exception) -> InvalidMessage:
+    """Why JSON text is refused that could not be decoded."""
+    if isinstance(fault, InvalidMessage):
+        return fault
+    if isinstance(fault, msgspec.MsgspecError):
+        return InvalidMessage(_reason(fault))
+    if isinstance(fault, UnicodeDecodeError):
+        return InvalidMessage("the message holds text that is not UTF-8")
+    if isinstance(fault, RecursionError):
+        return InvalidMessage(_TOO_DEEP)
+    return InvalidMessage("text that begins with NUL is binary data, and this holds no Base64")
+
+
+def _check_json_depth(data: bytes) -> None:
+    """Refuse JSON text that nests too deep, in a message or beside it."""
+    # Short messages cannot nest too deep; counting brackets (in strings too)
+    # is cheaper than measuring and tells when measuring is needed.
+    if len(data) > _TOO_SHORT_TO_NEST and data.count(_BRACKET) + data.count(_BRACE) > MAX_DEPTH:
+        _refuse_json_depth(data)
 
 
 def _refuse_depth(value: Any, limit: int) -> None:
@@ -368,6 +417,20 @@ def _refuse_json_depth(data: bytes) -> None:
                 raise InvalidMessage(_TOO_DEEP)
         elif byte in b"]}":
             depth -= 1
+
+
+def _check_msgpack_head(message: Message, data: bytes) -> None:
+    """Refuse a message whose options or details nest too deep."""
+    if len(data) > MAX_DEPTH and len(data.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
+        _refuse_depth(msgspec.to_builtins(message.head()[1:]), MAX_DEPTH + 1)
+
+
+def _check_msgpack_value(value: Any, raw: bytes) -> None:
+    """Refuse a payload item that nests too deep, or holds what WAMP has no counterpart for."""
+    if len(raw) > MAX_DEPTH and len(raw.translate(None, _NO_MSGPACK_CONTAINER)) > MAX_DEPTH:
+        _refuse_depth(value, MAX_DEPTH)
+    if len(raw.translate(None, _ODD_MSGPACK)) != len(raw):
+        _refuse_odd(value)
 
 
 def _refuse_extension(code: int, _data: memoryview) -> Any:
@@ -412,6 +475,11 @@ _ODD_CBOR: Final = bytes((*range(0xC0, 0xDC), *range(0xE0, 0xF4), 0xF7, 0xF8))
 _TAGS: Final = dict.fromkeys(
     (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _refuse_tag
 )
+_HOOKS: Final = {"tag_hook": _refuse_tag, "semantic_decoders": _TAGS}
+_SCALARS: Final = frozenset((str, int, float, bool, bytes, type(None)))
+_FEW: Final = 16
+"""More items are not looked through one by one in the hope that none of them is a container."""
+
 _TYPE_BY_CODE: Final[dict[int, type[Message]]] = {
     message_type.code: message_type for message_type in AnyMessage.__args__
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from unit.core.routed import Peer, RealmUnderTest, Routed, outcome_of
 
 from wampgate.authentication.cookie import CookieAuthenticator, CookieKeys, RealmLogins

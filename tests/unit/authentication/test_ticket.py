@@ -158,7 +158,7 @@ class OneToken:
     def __init__(self, seconds_left: float) -> None:
         self.seconds_left = seconds_left
 
-    async def look_up(self, token: str) -> Token | None:
+    async def look_up(self, token: str, digest: str | None = None) -> Token | None:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         return Token("joe", self.seconds_left)
 

@@ -113,7 +113,7 @@ def test_a_failure_does_not_take_away_what_is_known(routed: Routed, memberships:
 
 def test_who_waits_is_not_forgotten_when_the_store_has_a_bug(routed: Routed) -> None:
     class Broken:
-        async def look_up(self, token: str) -> None:
+        async def look_up(self, token: str, digest: str | None = None) -> None:
             """Never asked."""
 
         async def memberships(self, user: str) -> list[object]:

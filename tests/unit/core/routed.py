@@ -80,11 +80,11 @@ class SlowTokenStore:
         self.asked: list[str] = []
         self.asked_all: list[Sequence[str]] = []
 
-    async def look_up(self, token: str) -> Token | None:
+    async def look_up(self, token: str, digest: str | None = None) -> Token | None:
         """See :class:`wampgate.core.interfaces.TokenStore`."""
         self.asked.append(token)
         await self._wait(token)
-        return await self.store.look_up(token)
+        return await self.store.look_up(token, digest)
 
     async def memberships(self, user: str) -> Sequence[Membership]:
         """See :class:`wampgate.core.interfaces.TokenStore`."""

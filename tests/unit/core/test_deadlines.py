@@ -79,11 +79,53 @@ def test_cancelled_deadlines_are_swept_out() -> None:
     assert deadlines.next() == 1000 + 1e6
 
 
+def test_a_deadline_with_a_subject_is_called_with_it_and_lets_go_of_it() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    ran: list[object] = []
+    due, gone = deadlines.after(1, ran.append, "due"), deadlines.after(1, ran.append, "gone")
+    deadlines.cancel(gone)
+    clock.now += 1
+    deadlines.run_due()
+    assert ran == ["due"]
+    # What is over must keep nothing alive, though the heap may know it for a while.
+    assert (due.subject, gone.subject) == (None, None)
+
+
+def test_putting_a_deadline_off_makes_no_other_one() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    ran: list[str] = []
+    deadline = deadlines.after(5, ran.append, "late")
+    for seconds in (10, 3600, 86_400):
+        assert deadlines.move(deadline, clock() + seconds) is deadline
+    assert len(deadlines._heap) == 1
+    clock.now += 5
+    deadlines.run_due()
+    assert (ran, deadlines.next(), len(deadlines)) == ([], 1000 + 86_400, 1)
+    clock.now = 1000 + 86_400
+    deadlines.run_due()
+    assert ran == ["late"]
+
+
+def test_a_deadline_may_come_sooner_and_one_that_is_over_comes_no_more() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    ran: list[str] = []
+    moved = deadlines.move(deadlines.after(5, ran.append, "sooner"), clock() + 1)
+    clock.now += 1
+    deadlines.run_due()
+    assert ran == ["sooner"]
+    assert deadlines.move(moved, clock() + 1) is moved
+    assert len(deadlines) == 0
+
+
 @given(
     steps=st.lists(
         st.one_of(
             st.tuples(st.just("set"), st.integers(0, 9)),
             st.tuples(st.just("cancel"), st.integers(0, 30)),
+            st.tuples(st.just("move"), st.integers(0, 300)),
             st.tuples(st.just("pass"), st.integers(0, 5)),
         ),
         max_size=60,
@@ -95,7 +137,6 @@ def test_deadlines_do_what_a_sorted_list_does(steps: list[tuple[str, int]]) -> N
     made: list[Deadline] = []
     ran: list[int] = []
     pending: dict[int, float] = {}
-    expected: list[int] = []
     for step, number in steps:
         if step == "set":
             pending[len(made)] = clock() + number
@@ -104,13 +145,21 @@ def test_deadlines_do_what_a_sorted_list_does(steps: list[tuple[str, int]]) -> N
             if number < len(made):
                 deadlines.cancel(made[number])
                 pending.pop(number, None)
+        elif step == "move":
+            which, seconds = divmod(number, 10)
+            if which in pending:
+                made[which] = deadlines.move(made[which], clock() + seconds)
+                pending[which] = clock() + seconds
         else:
             clock.now += number
             deadlines.run_due()
-            due = sorted((when, which) for which, when in pending.items() if when <= clock())
-            expected += [which for _, which in due]
-            for _, which in due:
+            due = {which: when for which, when in pending.items() if when <= clock()}
+            # Those that were moved come in any order among those of their time.
+            assert sorted(ran) == sorted(due)
+            assert [due[which] for which in ran] == sorted(due.values())
+            ran.clear()
+            for which in due:
                 del pending[which]
         assert len(deadlines) == len(pending)
         assert deadlines.next() == min(pending.values(), default=None)
-    assert ran == expected
+    assert ran == []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from unit.core.routed import rule
 from unit.procedures.observed import META, Listener, Observed, call, subscribe
 

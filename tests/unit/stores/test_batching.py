@@ -207,3 +207,26 @@ def test_everyone_is_told_once_and_the_bounds_hold(steps: list[Any], at_once: in
     asked.clock.advance(3)
     assert all(len(outcomes) == 1 for outcomes in told.values())
     assert all(answer == f"answer to {key}" or len(reasons([answer])) for key, (answer,) in told.items())
+
+
+def test_however_many_wait_there_is_one_timer_and_each_keeps_its_own_deadline() -> None:
+    asked = Asked()
+    told = [asked.ask(f"key {number}", seconds=3.0 + number) for number in range(50)]
+    # The next batch, the look at how late the reactor is, and the one deadline.
+    assert len(asked.clock.getDelayedCalls()) <= 3
+    sooner = asked.ask("sooner", seconds=1.0)
+    asked.clock.pump([1.0] + [0] * 10)
+    assert len(reasons(sooner)) == 1
+    assert told == [[] for _ in told]
+    for number in range(50):
+        asked.clock.pump([2.0 if number == 0 else 1.0] + [0] * 10)
+        assert [len(each) for each in told] == [1] * (number + 1) + [0] * (49 - number)
+
+
+def test_when_all_have_their_answers_nothing_waits() -> None:
+    asked = Asked(size=500, learns=False)
+    told = asked.ask("a", "b", "c")
+    asked.answer()
+    asked.clock.advance(0)
+    assert told == ["answer to a", "answer to b", "answer to c"]
+    assert asked.clock.getDelayedCalls() == []

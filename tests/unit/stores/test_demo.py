@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from wampgate.stores.demo import DemoTokens, is_demo, prepare_demo
+from wampgate.stores.demo import DemoTokens, prepare_demo
+from wampgate.stores.demo_mark import is_demo
 from wampgate.stores.preparing import PreparationFailed, prepare_sqlite
 from wampgate.stores.questions import stored_form
 

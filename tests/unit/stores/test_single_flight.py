@@ -35,10 +35,10 @@ class Asked:
             self.clock, 3.0, self._question, revisions=self.revisions, subject=lambda key, _: key
         )
 
-    async def _question(self, key: str, deadline: float) -> Any:
+    def _question(self, key: str, deadline: float) -> Deferred[Any]:
         answer: Deferred[Any] = Deferred()
         self.flights.append((key, deadline, answer))
-        return await answer
+        return answer
 
     def ask(self, key: str) -> list[Any]:
         told: list[Any] = []

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from wampgate.core.deadlines import Deadlines
 from wampgate.core.interfaces import Connection
 from wampgate.core.session import Session
-from wampgate.transports.outbox import Outbox, OutboxLimits
+from wampgate.transports.outbox import OutboxLimits, PeerOutbox
 from wampgate.transports.turn import Encoding, Turn
 from wampgate.wire.messages import NO_EVENT_DETAILS, Event
 from wampgate.wire.payload import Payload
@@ -42,13 +42,22 @@ class Clock:
         return self.now
 
 
+@dataclass
+class Shared:
+    """What the outboxes of one listener share."""
+
+    turn: Turn
+    deadlines: Deadlines
+    outbox_limits: OutboxLimits
+
+
 class End(Protocol):
     """The router's end of a connection, and the outbox's peer: keeps why it was to be ended."""
 
     transport: Any
 
     def __init__(self) -> None:
-        self.outbox: Outbox
+        self.outbox: PeerOutbox
         self.ended: tuple[int, str] | None = None
         self.session: Session | None = None
         self.was_cut = ""
@@ -105,9 +114,8 @@ class Wired:
         if buffer is not None:
             end.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         end.transport.write(HANDSHAKE)
-        end.outbox = Outbox(
-            end, end.transport, encoding, turn=self.turn, deadlines=self.deadlines, limits=limits or OutboxLimits()
-        )
+        shared = Shared(self.turn, self.deadlines, limits or OutboxLimits())
+        end.outbox = PeerOutbox(end, end.transport, encoding, shared)
         wire = Wire(self, client, end)
         self.until(lambda: wire.read() == HANDSHAKE)
         self.spin()
@@ -170,7 +178,7 @@ class Wire:
     @property
     def waiting(self) -> int:
         """How many bytes wait in the outbox."""
-        waiting = self.outbox._waiting
+        waiting = self.outbox.waiting
         return 0 if waiting is None else waiting.size
 
     def read(self) -> bytes:
@@ -210,7 +218,7 @@ class Wire:
     def fill(self) -> bytes:
         """Send what no one reads until the outbox has to keep what follows; returns the frames that were sent."""
         sent = b""
-        while not self.outbox._full:
+        while not self.outbox.full:
             message, payload = event(10**6, 0, "x" * 4000)
             sent += AS_JSON.frame(message, payload)
             self._wired.turn(message, payload, (self.session,))

@@ -117,7 +117,7 @@ class SlowRealm:
         def drained() -> bool:
             nonlocal data
             data += wire.read()
-            return not wire.outbox._full or bool(wire.end.was_cut) or wire.end.lost
+            return not wire.outbox.full or bool(wire.end.was_cut) or wire.end.lost
 
         self._wired.until(drained)
         if not (wire.end.was_cut or wire.end.lost):

@@ -49,7 +49,7 @@ def test_a_full_socket_loses_and_reorders_nothing(wired: Wired, slow: Wire) -> N
         sent += send(wired, slow, number % 3, number, "y" * 1000)
     assert slow.read_all(len(sent)) == sent
     # And the direct way is open again.
-    assert not slow.outbox._full
+    assert not slow.outbox.full
     more = send(wired, slow, 1, 99)
     assert slow.client.recv(1000) == more
 
@@ -134,7 +134,7 @@ def test_who_reads_slowly_is_kept(wired: Wired, slow: Wire) -> None:
         # Some 8 kB, so that the socket takes something.
         slow.read_all(8_000)
         wired.deadlines.run_due()
-        if not slow.outbox._full:
+        if not slow.outbox.full:
             break
         assert not slow.end.was_cut
 

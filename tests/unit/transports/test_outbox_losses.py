@@ -300,8 +300,8 @@ def test_what_is_half_sent_decides_as_well(slow: SlowRealm, wired: Wired) -> Non
     strict, lenient = slow.reader(), slow.reader("drop.a")
     slow.answer(strict, 1, 1_000_000)
     slow.publish("drop.a", 1, 1_000_000)
-    assert strict.outbox._full
-    assert lenient.outbox._full
+    assert strict.outbox.full
+    assert lenient.outbox.full
     stall(wired, 10)
     assert (bool(strict.end.was_cut), bool(lenient.end.was_cut)) == (True, False)
 
@@ -402,7 +402,7 @@ def play(wired: Wired, slow: SlowRealm, sequence: list[tuple[str, int, int]]) ->
     for number, (what, topic, size) in enumerate(sequence):
         must_stay = sum(
             len(frame)
-            for _, frame, perishable in (wire.outbox._waiting.parts() if wire.outbox._waiting else ())
+            for _, frame, perishable in (wire.outbox.waiting.parts() if wire.outbox.waiting else ())
             if perishable is None or perishable.key is not None
         )
         if what in ("publish", "burst"):
@@ -417,8 +417,10 @@ def play(wired: Wired, slow: SlowRealm, sequence: list[tuple[str, int, int]]) ->
             answers.append(number + 1)
             must_stay += size + 200
         elif what == "stall":
-            waits = wire.outbox._waiting
-            strict = wire.outbox._strict or (waits is not None and any(part[2] is None for part in waits.parts()))
+            waits = wire.outbox.waiting
+            congestion = wire.outbox._congestion
+            strict = congestion is not None and congestion.strict
+            strict = strict or (waits is not None and any(part[2] is None for part in waits.parts()))
             stall(wired, 10)
             if wire.end.was_cut:
                 assert strict
@@ -429,7 +431,7 @@ def play(wired: Wired, slow: SlowRealm, sequence: list[tuple[str, int, int]]) ->
             # Never as long as dropping would have been enough.
             assert must_stay > LIMIT
             return True, 0, 0
-        assert wire.waiting <= LIMIT or len(wire.outbox._waiting or ()) == 1
+        assert wire.waiting <= LIMIT or len(wire.outbox.waiting or ()) == 1
     data += slow.read(wire)
     told = Told(slow.realm, wire, sent)
     messages = messages_of(data)
@@ -523,12 +525,12 @@ def test_announcements_that_are_long_are_no_reason_to_cut_off(slow: SlowRealm, w
 
     def told() -> bool:
         nonlocal data
-        if wire.outbox._waiting is not None and wire.outbox._waiting.missed is not None:
+        if wire.outbox.waiting is not None and wire.outbox.waiting.missed is not None:
             data += wire.read()
-        return wire.outbox._waiting is not None and wire.outbox._waiting.missed is None
+        return wire.outbox.waiting is not None and wire.outbox.waiting.missed is None
 
     wired.until(told)
-    assert wire.outbox._full
+    assert wire.outbox.full
     stall(wired, 10)
     stall(wired, 10)
     assert not wire.end.was_cut

@@ -14,8 +14,8 @@ from unit.transports.connected import AS_JSON, AS_MSGPACK, Wired, event, frames_
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import LocalLink
 from wampgate.core.session import Session
-from wampgate.wire.messages import Result, ResultDetails
-from wampgate.wire.payload import Payload
+from wampgate.wire.messages import Result, ResultDetails, Subscribed
+from wampgate.wire.payload import NO_PAYLOAD, Payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,6 +165,12 @@ ALL = list(range(PEERS + 1))
         ([[0]], [("event", 1, 0), ("retract", 1, 0), ("event", 1, 0)]),
         ([[0]], [("event", 1, 0), ("flush", 0, 0), ("retract", 1, 0), ("event", 2, 0)]),
         ([ALL], [("event", 1, 0), ("copy", 1, 0), ("event", 1, 0)]),
+        # For one recipient each.
+        ([[0], [6], [2]], [("event", 1, 0), ("answer", 0, 0), ("event", 2, 1), ("copy", 1, 2), ("answer", 3, 0)]),
+        ([[0], [2]], [*[("answer", number, 0) for number in ALL], ("event", 1, 0), ("event", 2, 1), ("event", 1, 0)]),
+        ([[0], [2]], [("event", 1, 0), ("answer", 0, 0), ("event", 2, 0), ("retract", 1, 0), ("event", 1, 1)]),
+        ([[0], ALL], [("answer", 0, 0), ("flush", 0, 0), ("event", 1, 1), ("flush", 0, 0), ("answer", 1, 0)]),
+        ([[6]], [("event", 1, 0), ("answer", 6, 0), ("flush", 0, 0), ("answer", 6, 0)]),
     ],
 )
 def test_what_was_thought_of(crowd: Crowd, sets: list[list[int]], sequence: list[tuple[str, int, int]]) -> None:
@@ -235,6 +241,20 @@ def test_thousands_are_taken_back_in_no_time(crowd: Crowd) -> None:
     frame = AS_JSON.frame(message, payload)
     assert last.read_all(len(frame)) == frame
     assert crowd.wires[0].read_until_idle() == b""
+
+
+def test_taken_back_where_each_has_one_recipient(crowd: Crowd) -> None:
+    """What waits in the outbox is still known by its subscription."""
+    slow = crowd.wired.peer(buffer=4096)
+    sent = slow.fill()
+    for number in range(6):
+        crowd.wired.turn(*event(number % 3 + 1, number), (slow.session,))
+    crowd.wired.turn(Subscribed(9, 3), NO_PAYLOAD, (slow.session,))
+    crowd.wired.turn.flush()  # all wait in the outbox
+    crowd.wired.turn.retract(slow.session, 1)
+    left = b"".join(AS_JSON.frame(*event(number % 3 + 1, number)) for number in (1, 2, 4, 5))
+    left += AS_JSON.frame(Subscribed(9, 3), NO_PAYLOAD)
+    assert slow.read_all(len(sent + left)) == sent + left
 
 
 def test_a_close_comes_behind_what_was_sent_in_the_turn(crowd: Crowd) -> None:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import ISSLTransport
 from twisted.web.server import NOT_DONE_YET
 
