@@ -69,8 +69,8 @@ class Served:
             service._websocket,
             service._rawsocket,
             port,
-            backend,
-            backend.keys,
+            # What serves backends is there only where something is served to them.
+            *(() if backend is None else (backend, backend.keys)),
             *service.router.realms.values(),
         ]
         return self.inside(lambda: sum((Counter(source.counters) for source in sources), Counter()))  # type: ignore[no-any-return]  # it is one
