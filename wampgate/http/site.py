@@ -25,6 +25,10 @@ FILES: Final = {
     "reasons.js": b"text/javascript; charset=utf-8",
     "wamp.js": b"text/javascript; charset=utf-8",
     "recovery.js": b"text/javascript; charset=utf-8",
+    "live.js": b"text/javascript; charset=utf-8",
+    "live_links.js": b"text/javascript; charset=utf-8",
+    "live_plan.js": b"text/javascript; charset=utf-8",
+    "live_subscription.js": b"text/javascript; charset=utf-8",
     "icon.svg": b"image/svg+xml",
 }
 """The page's files and their content types; no other name is ever looked up."""

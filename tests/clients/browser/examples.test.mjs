@@ -1,15 +1,12 @@
 /** The pages under examples/browser, on a web server in front of the router: stock autobahn-js, and our client. */
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Browser } from "./browser.mjs";
 import { DemoRouter } from "./demo_router.mjs";
+import { startFront } from "./front.mjs";
 
 const TREE = fileURLToPath(new URL("../../../", import.meta.url));
 const FILES = {
@@ -21,34 +18,11 @@ const FILES = {
   "recovery.js": join(TREE, "wampgate/http/page/recovery.js"),
   "wamp.js": join(TREE, "wampgate/http/page/wamp.js"),
 };
-const TYPES = { html: "text/html", js: "text/javascript" };
 
 let router, browser, front;
 
-/** A web server that has the files and passes upgrades on, byte by byte, as a proxy in front of a router does. */
-async function startFront() {
-  const server = createServer(async (request, response) => {
-    const name = new URL(request.url, "http://front").pathname.slice(1);
-    if (!Object.hasOwn(FILES, name)) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": TYPES[name.split(".").at(-1)] }).end(await readFile(FILES[name]));
-  });
-  server.on("upgrade", (request, client) => {
-    const lines = [`GET ${request.url} HTTP/1.1`];
-    for (let at = 0; at < request.rawHeaders.length; at += 2) lines.push(request.rawHeaders.slice(at, at + 2).join(": "));
-    const upstream = dial(router.port, "127.0.0.1", () => upstream.write(`${lines.join("\r\n")}\r\n\r\n`));
-    for (const [from, to] of [[client, upstream], [upstream, client]]) {
-      from.pipe(to);
-      from.on("error", () => to.destroy());
-    }
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  server.origin = `http://127.0.0.1:${server.address().port}`;
-  return server;
-}
-
 before(async () => {
-  [router, browser, front] = await Promise.all([DemoRouter.start(), Browser.start(), startFront()]);
+  [router, browser, front] = await Promise.all([DemoRouter.start(), Browser.start(), startFront(FILES, () => router.port)]);
 });
 
 after(async () => {

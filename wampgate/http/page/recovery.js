@@ -16,6 +16,7 @@ export class Recovery {
   /** @type {string | null} */ #epoch = null;
   /** @type {Set<string>} */ #seen = new Set();
   /** What comes while the router is being asked. @type {RecoveredEvent[] | null} */ #buffer = null;
+  /** Whether the router was asked before: from then on, what it can't give is missing. */ #asked = false;
   #handOver;
   #missed;
 
@@ -26,6 +27,16 @@ export class Recovery {
   constructor(handOver, missed) {
     this.#handOver = handOver;
     this.#missed = missed;
+  }
+
+  /** Whether what comes live has to wait. */
+  get busy() {
+    return this.#buffer !== null;
+  }
+
+  /** About to subscribe: what comes from now on has its turn after `catchUp`. @returns {RecoveredEvent[]} */
+  begin() {
+    return (this.#buffer = []);
   }
 
   /** An event that has come now: it has its turn behind those that were missed. @param {RecoveredEvent} event */
@@ -39,13 +50,14 @@ export class Recovery {
    *
    * @param {(position: Position) => Promise<Page>} ask
    * @param {() => boolean} current  whether the connection is still the one that asks
+   * @param {RecoveredEvent[]} buffer  what `begin` returned, if it was called
    */
-  async catchUp(ask, current) {
-    const known = this.#epoch !== null;
-    const buffer = (this.#buffer = /** @type {RecoveredEvent[]} */ ([]));
+  async catchUp(ask, current, buffer = this.begin()) {
+    const known = this.#asked;
     try {
       for (let more = true; more; ) {
         const page = await ask({ after_publication: this.#position, epoch: this.#epoch, limit: known ? 1000 : 0 });
+        this.#asked = true;
         if (known && !page.recovered) this.#missed("wampgate.client.position_unknown");
         for (const event of page.events) this.#once(event);
         this.#position = page.position;
@@ -55,7 +67,9 @@ export class Recovery {
     } catch (error) {
       // Another connection, or none: the next one recovers from where this one came to.
       if (!current() || this.#buffer !== buffer) return;
-      this.#missed(/** @type {{uri?: string}} */ (error).uri ?? String(error));
+      this.#asked = true;
+      const { uri, error: code } = /** @type {{uri?: string, error?: string}} */ (error);
+      if (known) this.#missed(uri ?? code ?? String(error));
     }
     this.#buffer = null;
     for (const event of buffer) this.#once(event);
