@@ -11,6 +11,7 @@ SNIFFER: Final = "transports/sniffer.py"
 PLACES: Final = "transports/places.py"
 WEBSOCKET: Final = "transports/websocket.py"
 UNUSUAL: Final = "transports/unusual_frames.py"
+PLAIN: Final = "transports/plain_frames.py"
 DEFLATE: Final = "transports/deflate.py"
 ROUTER: Final = "core/router.py"
 GUESSES: Final = "core/guesses.py"
@@ -20,7 +21,7 @@ MANY: Final = "many connections"
 PROXIES: Final = "all clients behind one address, or an address that a client makes up"
 BOMB: Final = "deflate bomb (autobahn GHSA-hxp9-w8x3-p566, NATS CVE-2026-27571)"
 HUGE: Final = "huge frame, lying length (gorilla CVE-2020-27813), very many fragments"
-DEEP: Final = "nesting (cbor2 CVE-2026-26209), huge numbers, NaN, NUL, surrogates, bad ids and URIs"
+DEEP: Final = "nesting (cbor2 CVE-2026-26209), huge numbers, NaN, NUL, surrogates, what is no text, bad ids and URIs"
 GUESSING: Final = "guessing tokens"
 SIGNED: Final = "signed tokens: other algorithms, keys from the token's header, claims"
 DEMO: Final = "demo tokens in production"
@@ -197,7 +198,7 @@ MUTATIONS: Final = (
     without(
         HUGE,
         "leaving half a head with who waits for its other half, instead of looking at it again and again",
-        "transports/plain_frames.py",
+        PLAIN,
         "if len(kept) == len(data) or len(kept) < 2 or",
         "if len(kept) < 2 or",
         "test_own_limits.py::test_half_a_head_stops_nobody",
@@ -234,6 +235,30 @@ MUTATIONS: Final = (
         "        if self.state != OPEN:\n",
         "        if False:\n",
         "test_compression_abuse.py::test_what_comes_while_the_connection_closes_is_not_inflated",
+    ),
+    without(
+        HUGE,
+        "the bound on a message in a plain frame",
+        PLAIN,
+        "if length > self.factory.message_bytes:",
+        "if False:",
+        "test_differential_frames.py::test_the_corpus",
+    ),
+    without(
+        DEEP,
+        "the look at what a plain frame calls text",
+        PLAIN,
+        "if first == TEXT and not message.isascii() and not is_utf8(message):",
+        "if False:",
+        "test_differential_frames.py::test_the_corpus",
+    ),
+    without(
+        DEEP,
+        "the look at what a compressed message calls text",
+        UNUSUAL,
+        "if not is_binary and not is_utf8(message):",
+        "if False:",
+        "test_differential_frames.py::test_compressed",
     ),
     without(
         DEEP,

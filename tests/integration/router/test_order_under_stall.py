@@ -366,7 +366,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     configuration = static_configuration(
         listen=[{"endpoint": endpoint} for endpoint in endpoints],
         compression={},
-        limits={"outbox_bytes": 1 << 26, "stalled_seconds": 60},
+        # The test itself has everyone pinged: a second time before they have read the first would end them.
+        limits={"outbox_bytes": 1 << 26, "stalled_seconds": 60, "ping_seconds": 3600},
     )
     context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     served = Served(tmp_path, configuration)
