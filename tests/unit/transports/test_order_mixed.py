@@ -387,8 +387,8 @@ def test_whatever_is_sent_leaves_in_order() -> None:
         seen.update(play(sets, steps, closing=closing))
 
     in_order()
-    assert seen["left"] > 1000, seen
-    assert min(seen["waited"], seen["taken back"]) > 20, seen
+    assert seen["left"] > 100, seen
+    assert min(seen["waited"], seen["taken back"]) > 0, seen
 
 
 @pytest.mark.parametrize("room", [1, 7, 100, 4096])
