@@ -5,10 +5,13 @@ Only those are kept on which the router acts differently; a session has a bit fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from wampgate.wire.messages import ClientRoles
+
+RevocationTold: TypeAlias = Literal["auto", "always", "never"]
+"""Who of those that announce the feature is sent an UNSUBSCRIBED unasked: those that survive it, all, none."""
 
 CALLEE_CANCELING: Final = 1 << 0
 """It takes INTERRUPT ("Call Canceling")."""
@@ -68,3 +71,22 @@ def announced_by(roles: ClientRoles) -> int:
                 if announcement.features.get(feature) is True:
                     bits |= bit
     return bits
+
+
+def taken_by(roles: ClientRoles, agent: str, told: RevocationTold) -> int:
+    """What a client has announced, less what it doesn't survive ("Subscription Revocation").
+
+    Autobahn Python announces that it takes an UNSUBSCRIBED that it didn't ask for, and
+    then dies of the request id 0 with a ProtocolError; it learns from `wampgate.revoked`
+    alone, unless it is configured that whoever announces it gets one. The same goes for
+    UNREGISTERED. Over RawSocket no client says what it is: it may be that one.
+
+    Args:
+        roles: as HELLO has them.
+        agent: what the client calls itself; empty if it doesn't.
+        told: who is sent one.
+    """
+    announced = announced_by(roles)
+    if told == "always" or (told == "auto" and not agent.startswith(("AutobahnPython", "RawSocket"))):
+        return announced
+    return announced & ~(SUBSCRIBER_REVOCATION | CALLEE_REVOCATION)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 from math import inf, isinf
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core import errors
 from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_by_goodbye, ending_of, uri
-from wampgate.core.features import CALLEE_REVOCATION, SUBSCRIBER_REVOCATION, announced_by
+from wampgate.core.features import taken_by
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import NOT_ACCEPTED, Challenge
 from wampgate.core.private import EXPIRING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from wampgate.core.deadlines import Deadlines
     from wampgate.core.errors import Ending, Farewell
+    from wampgate.core.features import RevocationTold
     from wampgate.core.guesses import Guesses
     from wampgate.core.interfaces import (
         Connection,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         Record,
     )
     from wampgate.core.realm import Realm
-    from wampgate.wire.messages import HelloDetails, Message
+    from wampgate.wire.messages import Message
 
 NORMAL_CLOSURE: Final = 1000
 """WebSocket close code for a session that ended as it should (RFC 6455, section 7.4.1)."""
@@ -48,9 +49,6 @@ _SAME_SECONDS: Final = 1.0
 
 GOODBYE_SECONDS: Final = 2.0
 """How long a peer has to answer our GOODBYE before the connection is closed all the same."""
-
-RevocationTold: TypeAlias = Literal["auto", "always", "never"]
-"""Who of those that announce the feature is sent an UNSUBSCRIBED unasked: those that survive it, all, none."""
 
 
 class Router:
@@ -379,7 +377,7 @@ class Router:
         while session.id in realm.sessions:
             session.id = random_id()
         session.state = State.ESTABLISHED
-        session.features = _features(joining.details, session.connection.agent, self._revocation)
+        session.features = taken_by(joining.details.roles, session.connection.agent, self._revocation)
         self.expire(session, inf if principal.expires is None else principal.expires)
         realm.join(session)
         self._deliver(Welcome(session.id, self._details(session, authextra)), NO_PAYLOAD, (session,))
@@ -488,17 +486,3 @@ def _check_names(principal: Principal) -> None:
     """
     if "\0" in principal.authid or "\0" in principal.authrole:
         raise JoinRefused(uri.AUTHENTICATION_DENIED, "the token is not accepted", "its authid or authrole holds NUL")
-
-
-def _features(details: HelloDetails, agent: str, told: RevocationTold) -> int:
-    """What a client has announced, less what it doesn't survive ("Subscription Revocation").
-
-    Autobahn Python announces that it takes an UNSUBSCRIBED that it didn't ask for, and
-    then dies of the request id 0 with a ProtocolError; it learns from `wampgate.revoked`
-    alone, unless it is configured that whoever announces it gets one. The same goes for
-    UNREGISTERED. Over RawSocket no client says what it is: it may be that one.
-    """
-    announced = announced_by(details.roles)
-    if told == "always" or (told == "auto" and not agent.startswith(("AutobahnPython", "RawSocket"))):
-        return announced
-    return announced & ~(SUBSCRIBER_REVOCATION | CALLEE_REVOCATION)
