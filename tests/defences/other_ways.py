@@ -16,7 +16,7 @@ MUTATIONS: Final = (
     without(
         BACKEND,
         "listeners that serve it",
-        "config/model.py",
+        "config/listen.py",
         '] = ("wamp", "page")\n',
         '] = ("wamp", "page", "backend")\n',
         "test_backend_connections.py::test_the_routes_are_only_where_they_are_served",
