@@ -34,6 +34,8 @@ from wampgate.core.router import Router
 from wampgate.core.sifting import Sifter
 from wampgate.http.site import make_site
 from wampgate.journal import Journal
+from wampgate.observation.parts import Parts, RealmInView
+from wampgate.observation.records import Records
 from wampgate.stepping import run
 from wampgate.transports.origins import Origins
 from wampgate.transports.outbox import OutboxLimits
@@ -91,6 +93,7 @@ class Wampgate(Service):
     Attributes:
         router: the router.
         ports: what listens, once started.
+        parts: what the running router consists of, for those who look at it.
     """
 
     def __init__(
@@ -111,7 +114,7 @@ class Wampgate(Service):
         """
         self._configuration = configuration
         self._demo = demo
-        self._journal = Journal(debug=debug)
+        self._record = Records(Journal(debug=debug))
         self._started = started
         self._stores: list[Store] = []
         self._bridges: list[RedisBridge | StreamBridge | Outbox] = []
@@ -124,6 +127,7 @@ class Wampgate(Service):
         self._backend: Backend | None = None
         self.ports: list[Any] = []
         self.router: Router
+        self.parts: Parts
 
     # --- Service ---
 
@@ -165,7 +169,7 @@ class Wampgate(Service):
                 turn=turn,
                 deadlines=deadlines,
                 buckets=buckets,
-                record=self._journal,
+                record=self._record,
                 run=run,
                 deciding=deciding_procedures(self._configuration.realms, realm.name),
             )
@@ -178,7 +182,7 @@ class Wampgate(Service):
         self.router = Router(
             realms,
             deliver=turn,
-            record=self._journal,
+            record=self._record,
             deadlines=deadlines,
             run=run,
             guesses=guesses,
@@ -227,6 +231,14 @@ class Wampgate(Service):
             refuse_forwarded=self._demo,
             proxies=TrustedProxies(self._configuration.trusted_proxies),
         )
+        self.parts = Parts(
+            self.router,
+            deadlines,
+            port,
+            {"websocket": websocket, "rawsocket": rawsocket},
+            self.ready,
+            [RealmInView(part.realm, part.store, part.bridges) for part in parts],
+        )
         logins = {part.realm.name: part.logins for part in parts if part.logins is not None}
         listener_of = self._listeners(reactor, port, logins, guesses=guesses, deadlines=deadlines, origins=origins)
         self._timer = DeadlineTimer(reactor, deadlines)
@@ -246,6 +258,7 @@ class Wampgate(Service):
             endpoint = endpoint_of(reactor, listen.endpoint, listen.client_certificates)
             self.ports.append(slimmed(await endpoint.listen(listener_of(listen))))
             _log.info("listening on {endpoint}", endpoint=listen.endpoint)
+        self.parts.started = deadlines.now()
         self._collector = Collector(lambda: sum(len(realm.sessions) for realm in realms))
         self._collector.start()
         self._loop(TEND_SECONDS, self._collector.tend, reactor)
@@ -274,12 +287,12 @@ class Wampgate(Service):
             self.router,
             guesses=guesses,
             deadlines=deadlines,
-            record=self._journal,
+            record=self._record,
             run=run,
             logins=logins,
             accepts_origin=origins.accepts_origin,
         )
-        self._backend = sites.backend
+        self._backend = self.parts.backend = sites.backend
         return lambda listen: sites.listener(port, listen)
 
     async def _stop(self, reactor: Any) -> None:
