@@ -149,7 +149,7 @@ MUTATIONS: Final = (
         "the router's own word on who publishes",
         (
             Edit(
-                "wire/messages.py",
+                "wire/messages/publish_subscribe.py",
                 "    eligible_authrole: list[str] | None = None\n    retain: bool = False\n",
                 "    eligible_authrole: list[str] | None = None\n    retain: bool = False\n"
                 "    publisher_authid: str | None = None\n",

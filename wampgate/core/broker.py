@@ -12,6 +12,7 @@ from wampgate.core.matching import PatternMap
 from wampgate.core.passthru import sealed
 from wampgate.core.recipients import narrowing, recipients_of
 from wampgate.core.slow_readers import perishing
+from wampgate.core.trace_context import context_of, traced
 from wampgate.wire.messages import NO_EVENT_DETAILS, PLAIN_PUBLISH, Event, EventDetails, Subscribed
 from wampgate.wire.payload import NO_PAYLOAD
 
@@ -73,6 +74,8 @@ class Broker:
 
     Attributes:
         observer: told of what becomes of subscriptions; None if nobody wants to know.
+        publications: how many were accepted, ever.
+        events: how many were delivered for them, ever: one for each subscriber of each subscription.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Broker:
         retained: RetainedEvents | None = None,
     ) -> None:
         self.observer: SubscriptionObserver | None = None
+        self.publications = 0
+        self.events = 0
         self._deliver = deliver
         # Most realms treat all topics alike: for them this costs one look.
         self._topics = topics if topics is not None and len(topics) else None
@@ -229,6 +234,7 @@ class Broker:
             raise RequestRefused(uri.DISCLOSE_ME_DISALLOWED, "the publisher's identity is not disclosed on this topic")
         if publication is None:
             publication = self._publication_ids.next()
+        self.publications += 1
         if not plain and options.retain and self._retained is not None:
             now = self._wall_clock()
             self._retained.published(publisher, topic, publication, options, payload, disclosed=disclosed, now=now)
@@ -240,6 +246,7 @@ class Broker:
             may_be_lost = perishing(treated, topic, payload, self._wall_clock())
         test = None if plain else narrowing(options)
         seal = None if plain or not options.opaque else options
+        trace = None if plain else context_of(options)
         excluded = publisher if plain or options.exclude_me else None
         for subscription in self._patterns.matching(topic):
             recipients = recipients_of(
@@ -247,15 +254,18 @@ class Broker:
             )
             if recipients:
                 details = NO_EVENT_DETAILS
-                if disclosed or seal is not None or subscription.match != "exact":
+                if disclosed or trace is not None or seal is not None or subscription.match != "exact":
                     details = _details(publisher if disclosed else None, topic, subscription)
                     if seal is not None:
                         details = sealed(details, seal)
+                    if trace is not None:
+                        details = traced(details, trace)
                 event = (
                     Event(subscription.id, publication, details)
                     if may_be_lost is None
                     else may_be_lost.event(subscription, publication, details)
                 )
+                self.events += len(recipients)
                 self._deliver(event, payload, recipients)
         # What is sealed is of no use to who is not told how.
         if self._outlets is not None and seal is None:

@@ -11,6 +11,7 @@ from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
 from wampgate.core.passthru import NOT_SUPPORTED, check_announced, sealed, sealed_error
 from wampgate.core.pending_calls import Particulars, PendingCall
 from wampgate.core.registrations import Registrations
+from wampgate.core.trace_context import context_of, traced
 from wampgate.wire.messages import (
     MAX_ID,
     NO_INVOCATION_DETAILS,
@@ -56,6 +57,7 @@ class Dealer:
 
     Attributes:
         registrations: who answers what.
+        calls: how many came to a registered procedure, ever.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Dealer:
         self._deliver = deliver
         self._deadlines = deadlines
         self._choose = choose
+        self.calls = 0
         self.registrations = Registrations(wall_clock)
         self._exact = self.registrations.exact
 
@@ -135,6 +138,7 @@ class Dealer:
         registration = self._exact.get(procedure) or self.registrations.best(procedure)
         if registration is None:
             raise RequestRefused(uri.NO_SUCH_PROCEDURE, f"no one has registered {procedure}")
+        self.calls += 1
         callee = registration.plain_callee
         if callee is not None and disclosure != "always" and message.options == PLAIN_CALL:
             # Most calls: nothing was asked for by either side, and nothing is to be told.
@@ -176,6 +180,8 @@ class Dealer:
         particulars = None
         if not plain or place.concurrency:
             details = _own(details)
+            if not plain and (trace := context_of(options)) is not None:
+                traced(details, trace)
             particulars = self._particulars(message, place, details)
         pending = _enter(caller, message.request, place.session)
         if particulars is not None:

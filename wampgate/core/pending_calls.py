@@ -71,6 +71,8 @@ class Particulars:
             enc_algo=details.enc_algo,
             enc_key=details.enc_key,
             enc_serializer=details.enc_serializer,
+            traceparent=details.traceparent,
+            tracestate=details.tracestate,
             progress=progress,
         )
 

@@ -8,6 +8,7 @@ from wampgate.core.decisions import Decision
 from wampgate.core.errors import RequestRefused, StoreUnavailable, uri
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import local_session
+from wampgate.core.trace_context import context_of
 from wampgate.wire.messages import Error, Invocation, RegisterOptions, Yield, YieldOptions
 from wampgate.wire.payload import Payload
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from wampgate.core.decisions import Pending
     from wampgate.core.realm import Realm
     from wampgate.core.session import Session
+    from wampgate.core.trace_context import TraceContext
     from wampgate.wire.messages import Message
 
 ROUTER: Final = Principal("wampgate", "wampgate", "router", "router")
@@ -28,15 +30,24 @@ class Asked:
     Attributes:
         caller: whose rights the procedure acts with.
         payload: the call's arguments.
+        trace: to which trace the call belongs; None for none.
     """
 
-    __slots__ = ("_procedures", "_request", "caller", "payload")
+    __slots__ = ("_procedures", "_request", "caller", "payload", "trace")
 
-    def __init__(self, procedures: Procedures, request: int, caller: Session, payload: Payload) -> None:
+    def __init__(
+        self,
+        procedures: Procedures,
+        request: int,
+        caller: Session,
+        payload: Payload,
+        trace: TraceContext | None = None,
+    ) -> None:
         self._procedures = procedures
         self._request = request
         self.caller = caller
         self.payload = payload
+        self.trace = trace
 
     def arguments(self, *names: str) -> dict[str, Any]:
         """The arguments by name, whether they came by position or by name; only those that were given.
@@ -114,7 +125,7 @@ class Procedures:
         # A caller that has left since then has no rights left to act with.
         if pending is None or not pending.caller.established:
             return
-        asked = Asked(self, message.request, pending.caller, payload)
+        asked = Asked(self, message.request, pending.caller, payload, context_of(message.details))
         try:
             later = self._procedure_by_registration[message.registration](asked)
         except RequestRefused as refusal:

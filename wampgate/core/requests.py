@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import ProtocolViolation, RequestRefused, uri
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wampgate.core.session import Session
     from wampgate.wire.messages import Match, Message
 
+    Act: TypeAlias = Callable[[Decision], None]
+
 INVALID: Final = RequestRefused(
     uri.INVALID_URI, "components are separated by dots, not empty, without whitespace, '#' and control characters"
 )
@@ -35,6 +37,11 @@ class Requests:
         authorize: see :meth:`wampgate.core.realm.Realm.authorize`.
         limits: what one session may hold or have in flight.
         buckets: the rates; None where there are none.
+        publishes, calls, yields: how many PUBLISH, CALL and YIELD messages have come, ever. Plain numbers, since each
+            message costs an addition; what is rarer is counted by name.
+        allowed_publishes, allowed_calls: how many of them were allowed, ever.
+        waiting: told of each request that has to wait; what it returns is done in place of what
+            would be once it is decided. None where nobody wants to know.
     """
 
     def __init__(self, realm: Realm, deliver: Deliver, limits: SessionLimits, buckets: Buckets | None) -> None:
@@ -43,6 +50,9 @@ class Requests:
         self._deliver = deliver
         self.limits = limits
         self.buckets = buckets
+        self.publishes = self.calls = self.yields = 0
+        self.allowed_publishes = self.allowed_calls = 0
+        self.waiting: Callable[[Session, Message, Act], Act] | None = None
 
     def begin(self, session: Session, message: Any) -> None:
         """Check a request's id ("IDs"): a pending one may not come again; a gap is taken and counted.
@@ -98,6 +108,8 @@ class Requests:
         if session.inbox is None:
             session.inbox = Inbox()
         inbox = session.inbox
+        if self.waiting is not None:
+            act = self.waiting(session, message, act)
 
         def act_if_still_here(decision: Decision) -> None:
             if not session.established:
@@ -112,11 +124,16 @@ class Requests:
             self._realm.counters["limit_inbox_messages"] += 1
             session.link.pause()
 
+    def allowed(self, action: Action) -> None:
+        """Count a decision that is neither of a PUBLISH nor of a CALL."""
+        self._realm.counters[f"allowed_{action}"] += 1
+
     def refusal(
         self, session: Session, action: Action, subject: str, match: Match, decision: Decision
     ) -> RequestRefused:
         """What a session is told that was refused something; the log is told the reason, once for each refusal."""
         self._realm.counters["refused"] += 1
+        self._realm.counters[f"{'undecided' if decision.failed else 'denied'}_{action}"] += 1
         self._realm.record("refused", session, action=action, uri=subject, match=match, because=decision.because)
         if decision.failed:
             return RequestRefused(

@@ -9,6 +9,7 @@ import msgspec
 from wampgate.core.buckets import PUBLISHES
 from wampgate.core.errors import RequestRefused, uri
 from wampgate.core.procedures import when_decided
+from wampgate.core.trace_context import traced
 from wampgate.core.uri import is_uri
 from wampgate.wire.messages import PublishOptions
 from wampgate.wire.payload import Payload
@@ -71,6 +72,8 @@ def _event_of(asked: Asked) -> tuple[str, Payload, PublishOptions]:
         options = msgspec.convert({} if given is None else given, PublishOptions)
     except msgspec.ValidationError as error:
         raise RequestRefused(uri.INVALID_ARGUMENT, f"options: {error}") from None
+    if asked.trace is not None and options.traceparent is None:
+        traced(options, asked.trace)
     return topic, Payload(args, kwargs), options
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from wampgate.core.errors import uri
+from wampgate.core.trace_context import traced
 from wampgate.core.uri import is_uri
 from wampgate.http.backend.answers import unserved
 from wampgate.http.backend.bodies import BatchBody, CallBody, PublishBody
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from wampgate.core.trace_context import TraceContext
     from wampgate.http.backend.bodies import AnyBody, Publication
 
 
@@ -75,12 +77,19 @@ class Decoder:
             raise unserved(422, "the body nests too deep", uri.INVALID_ARGUMENT) from None
         return body  # type: ignore[no-any-return]  # the decoder's type
 
-    def messages(self, body: AnyBody) -> Sequence[Prepared]:
-        """The messages that a body stands for, all of them valid.
+    def messages(self, body: AnyBody, trace: TraceContext | None = None) -> Sequence[Prepared]:
+        """The messages that a body stands for, all of them valid, and of a trace if there is one.
 
         Raises:
             Unserved: one of them is not; nothing was sent then.
         """
+        messages = self._messages(body)
+        if trace is not None:
+            for message, _ in messages:
+                traced(message.options, trace)
+        return messages
+
+    def _messages(self, body: AnyBody) -> Sequence[Prepared]:
         if isinstance(body, CallBody):
             return [self._call(body)]
         if isinstance(body, PublishBody):

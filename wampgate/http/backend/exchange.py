@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wampgate.core.deadlines import Deadlines
     from wampgate.core.interfaces import Connection, Principal
     from wampgate.core.realm import Realm
+    from wampgate.core.trace_context import TraceContext
     from wampgate.http.backend.bodies import AnyBody
     from wampgate.http.backend.decoding import Decoder, Prepared
     from wampgate.http.backend.entrance import Entrance
@@ -46,12 +47,14 @@ class Asked:
         body: as it came.
         connection: from where, with its bearer token.
         key: its idempotency key; None without one.
+        trace: to which trace it belongs; None for none.
     """
 
     route: str
     body: bytes
     connection: Connection
     key: str | None = None
+    trace: TraceContext | None = None
 
 
 class Backend:
@@ -121,7 +124,7 @@ class Exchange:
                 raise Unserved(ended(uri.AUTHENTICATION_REQUIRED, NO_TOKEN))  # noqa: TRY301 - as what is called here raises
             body: AnyBody = backend.decoder.read(ROUTES[asked.route], asked.body)
             realm = backend.entrance.realm(body.realm)
-            self._messages = backend.decoder.messages(body)
+            self._messages = backend.decoder.messages(body, asked.trace)
         except Unserved as reason:
             self._finish(reason.answer)
             return

@@ -12,6 +12,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from wampgate.core.errors import uri
 from wampgate.core.interfaces import Connection
+from wampgate.core.trace_context import trace_context
 from wampgate.http.backend.answers import Unserved, ended, unserved
 from wampgate.http.backend.entrance import NO_TOKEN
 from wampgate.http.backend.exchange import ROUTES, Asked
@@ -195,7 +196,8 @@ class Route(Node):
             raise Unserved(wrong)
         key = key_of([value.decode("latin-1") for value in headers.getRawHeaders(b"Idempotency-Key") or []])
         body = request.body
-        return Asked(self._path, b"" if body is None else body.read(), self._connection(request), key)
+        trace = trace_context(_first(headers, b"traceparent"), ",".join(_all(headers, b"tracestate")))
+        return Asked(self._path, b"" if body is None else body.read(), self._connection(request), key, trace)
 
     def _connection(self, request: Any) -> Connection:
         client = request.channel.client
@@ -210,6 +212,10 @@ class Route(Node):
             agent=_first(headers, b"User-Agent")[:100],
             bearer=self._bearer_of({"authorization": _first(headers, b"Authorization")}),
         )
+
+
+def _all(headers: Headers, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for value in headers.getRawHeaders(name) or []]
 
 
 def _first(headers: Headers, name: bytes) -> str:
