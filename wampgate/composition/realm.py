@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from wampgate.composition.bridging import Bridging
     from wampgate.composition.cookies import Cookies
     from wampgate.composition.stores import Store
+    from wampgate.composition.tracing import Tracer
     from wampgate.config import model
     from wampgate.config.limits import Limits
     from wampgate.core.buckets import Buckets
     from wampgate.core.deadlines import Deadlines
-    from wampgate.core.interfaces import Record
     from wampgate.core.logins import Logins
     from wampgate.history.redis_history import RedisHistory
+    from wampgate.observation.records import Records
     from wampgate.stores.outbox import Outbox
     from wampgate.transports.turn import Turn
 
@@ -75,9 +76,10 @@ def realm_of(
     turn: Turn,
     deadlines: Deadlines,
     buckets: Buckets,
-    record: Record,
+    record: Records,
     run: Run,
     deciding: Collection[str] = (),
+    tracer: Tracer | None = None,
 ) -> RealmParts:
     """Make a realm of its section; nothing of it is started yet.
 
@@ -91,6 +93,7 @@ def realm_of(
         record: takes the operator's lines.
         run: starts a coroutine.
         deciding: the procedures that are registered in this realm and by which is decided, here or elsewhere.
+        tracer: records traces; None where none are recorded.
     """
     store = None
     if realm.store is not None:
@@ -124,9 +127,10 @@ def realm_of(
     )
     dynamic_authenticator = dynamic_authenticator_of(realm, deadlines.now)
     topics = topics_of(realm)
+    answers = None if tracer is None else tracer.answers(turn)
     made = Realm(
         realm.name,
-        deliver=turn,
+        deliver=answers or turn,
         authorizer=authorizer if dynamic_authorizer is None else dynamic_authorizer,
         admission=authorizer,
         authenticators=authenticators_of(
@@ -140,6 +144,8 @@ def realm_of(
         history=history_of(realm, topics),
         retention=retention_of(realm),
     )
+    if tracer is not None and answers is not None:
+        tracer.attach(made, answers, record)
     bridges = [] if bridging is None else bridging.bridges(reactor, made)
     histories = history_stores_of(reactor, realm, made)
     return RealmParts(
