@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
-_STARTING = re.compile(r"^\S+ \[[^]]*\] Port (?:\(TLS\) )?starting on (\d+)$", re.MULTILINE)
+_LISTENING = re.compile(r"\blistening on \S+(?: \(port (\d+)\))?")
 _ALARMS = ("Traceback", "Unhandled", "has failed", "was never awaited")
 
 
@@ -36,6 +36,7 @@ class RouterProcess:
         environ: more for its environment.
         alarms_allowed: whether tracebacks in its log are part of the test.
         command: how twistd is started.
+        hands: descriptors that it is handed.
 
     Attributes:
         folder: its working directory, with router.json or the demo's var/.
@@ -50,6 +51,7 @@ class RouterProcess:
         environ: Mapping[str, str] | None = None,
         alarms_allowed: bool = False,
         command: Sequence[str] = TWISTD,
+        hands: Sequence[int] = (),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wampgate-router-"))
         self.port = 0
@@ -58,6 +60,7 @@ class RouterProcess:
         self._environ = dict(environ or {})
         self._alarms_allowed = alarms_allowed
         self._command = command
+        self._hands = tuple(hands)
         self._process: subprocess.Popen[bytes] | None = None
         self._seen = 0
 
@@ -100,9 +103,9 @@ class RouterProcess:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.running:
             said = self.log()[self._seen :]
-            listening = _STARTING.findall(said)
-            if len(listening) >= self._endpoints() and ("listening on" in said or "wampgate is running" in said):
-                self.port = self.port or int(listening[0])
+            listening = _LISTENING.findall(said)
+            if len(listening) >= self._endpoints():
+                self.port = self.port or next((int(port) for port in listening if port), 0)
                 return
             time.sleep(0.02)
         raise RouterDidNotStart(self.log()[-5_000:])
@@ -118,6 +121,7 @@ class RouterProcess:
                 cwd=self.folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environ},
                 stdin=subprocess.DEVNULL,
+                pass_fds=self._hands,
                 stdout=output,
                 stderr=output,
             )

@@ -2,6 +2,6 @@
 
 import sys
 
-from wampgate.cli import main
+from wampgate.commands.app import main
 
 sys.exit(main())

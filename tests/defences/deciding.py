@@ -210,7 +210,7 @@ MUTATIONS: Final = (
         ENDED,
         "forgetting what was said",
         AUTHORIZER,
-        "        self._kept.forget(authid)\n",
+        "        self.kept.forget(authid)\n",
         "",
         "test_dynamic_authorizer.py::test_rights_that_end_are_taken_away_when_it_says_so",
         "test_dynamic_authorizer_running.py::test_rights_that_end_are_taken_away",

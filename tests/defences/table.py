@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from . import after_joining, before_joining, cookies, deciding, kept_events, meta_api, other_ways, proving, rawsockets
+from . import (
+    administration,
+    after_joining,
+    before_joining,
+    commands,
+    cookies,
+    deciding,
+    kept_events,
+    meta_api,
+    operators,
+    other_ways,
+    proving,
+    rawsockets,
+    status_page,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +37,10 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *meta_api.MUTATIONS,
     *deciding.MUTATIONS,
     *cookies.MUTATIONS,
+    *operators.MUTATIONS,
+    *commands.MUTATIONS,
+    *status_page.MUTATIONS,
+    *administration.MUTATIONS,
 )
 
 _SECTIONS: Final = ("## Before a session is trusted", "## After")

@@ -10,6 +10,7 @@ from unit.core.routed import Clock, RealmUnderTest, Routed, rule
 
 from wampgate.core.log_lines import LINES
 from wampgate.journal import Journal, odd_organization_id
+from wampgate.observation.log_levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "testament_refused": ("uri", "because"),
     "refresh_refused": ("because",),
     "violated": ("why",),
+    "killed": ("by", "reason"),
+    "called": ("procedure", "arguments", "outcome"),
 }
 
 
@@ -35,7 +38,9 @@ class Written:
         # Nobody joins with NUL in its name; all else may stand there.
         authid = authid.replace("\0", "")
         self.clock = Clock()
-        self.journal = Journal(debug=True, now=self.clock)
+        levels = Levels()
+        levels.set("sessions", "debug")
+        self.journal = Journal(levels, now=self.clock)
         routed = Routed(RealmUnderTest(rules=[rule("member", ["call"], "com.example.x")]))
         routed.memory = routed.realm.memory  # type: ignore[attr-defined]  # for brevity
         routed.realm.memory.add_token("token", authid)

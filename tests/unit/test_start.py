@@ -17,6 +17,7 @@ UNUSED: Final = (
     "txpostgres",
     "txredisapi",
     "jwt",
+    "prometheus_client",
     "wampgate.authentication.cookie",
     "wampgate.authentication.cryptosign",
     "wampgate.authentication.deny_list",
@@ -24,6 +25,7 @@ UNUSED: Final = (
     "wampgate.authentication.scram",
     "wampgate.authorization.dynamic",
     "wampgate.bridge.rules",
+    "wampgate.composition.admin",
     "wampgate.composition.dialects",
     "wampgate.history.redis_history",
     "wampgate.http.backend.exchange",
@@ -37,6 +39,7 @@ USES: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "wampgate.bridge.rules": ({}, {"bridges": [{"type": "redis", "url": "redis://127.0.0.1:1", "rules": [
         {"dialect": "plain", "channel": "organization.{organization}", "topic": "organization.{organization}"}]}]}),
     "wampgate.authentication.scram": ({}, {"authentication": {"ticket": {"role": "member"}, "scram": {}}}),
+    "prometheus_client": ({"admin": {"endpoint": "tcp:0:interface=127.0.0.1"}}, {}),
     "wampgate.http.backend.exchange": (
         {"listen": [{"endpoint": "tcp:0:interface=127.0.0.1", "serves": ["wamp", "page", "backend"]}]}, {}
     ),

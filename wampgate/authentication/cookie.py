@@ -170,7 +170,7 @@ class RealmLogins:
         self._store = store
         self._now = now
         self._most_seconds = most_seconds
-        self._kills = Kills(realm)
+        self._kills = Kills(realm, by="a logout")
         self._ended: dict[str, None] = {}
         realm.joined.append(self._joined)
 

@@ -108,6 +108,11 @@ class UrlKeys:
         """Fetch them, so that the first token need not wait. Without an answer the router starts all the same."""
         await self._refresh()
 
+    @property
+    def ready(self) -> bool:
+        """Whether there are any."""
+        return self._keys is not None
+
     async def find(self, kid: str | None, algorithm: str) -> Key | None:
         """See :class:`KeySource`."""
         if self._now() - self._had >= FRESH_SECONDS:

@@ -27,7 +27,7 @@ class MockCredentials:
     Args:
         models: what known principals' credentials look like; which one an authid gets is
             as arbitrary as its salt.
-        key: what nobody else knows; one of its own for each process if None.
+        key: what nobody else knows; a random one if None.
     """
 
     def __init__(self, models: Sequence[Credentials], key: bytes | None = None) -> None:

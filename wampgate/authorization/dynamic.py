@@ -67,13 +67,16 @@ class AuthorizerProcedure:
         procedure: what is called, with (session, uri, action, options), as Crossbar does it.
         kept: keeps its answers.
         most: so many questions may be under way.
+
+    Attributes:
+        kept: keeps its answers.
     """
 
     def __init__(self, realm: str, procedure: str, kept: KeptDecisions, *, most: int = 1000) -> None:
         self._realm = realm
         self._procedure = procedure
         self._name = f"the dynamic authorizer {procedure}"
-        self._kept = kept
+        self.kept = kept
         self._most_of_one = max(1, most // _SHARE)
         self._caller: LocalCaller | None = None
         self._questions: dict[tuple[str, Request], _Question] = {}
@@ -89,7 +92,7 @@ class AuthorizerProcedure:
     def ask(self, who: Principal, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
         """What it says, or has said of the same request."""
         request = request_of(who, action, subject, match)
-        kept = self._kept.find(who.authid, request)
+        kept = self.kept.find(who.authid, request)
         if kept is not None:
             return kept
         question = self._questions.get((who.authid, request))
@@ -105,7 +108,7 @@ class AuthorizerProcedure:
 
     def forget(self, authid: str) -> None:
         """Nothing that it has said of an authid holds any more, nor what it is about to say."""
-        self._kept.forget(authid)
+        self.kept.forget(authid)
         if authid in self._under_way:
             for key in [key for key in self._questions if key[0] == authid]:
                 self._questions.pop(key).stale = True
@@ -113,7 +116,7 @@ class AuthorizerProcedure:
     def forget_user(self, user: str) -> None:
         """The same of all that a user is called."""
         asking = {question.who.authid for question in self._questions.values() if question.who.user == user}
-        for authid in asking.union(self._kept.authids_of(user)):
+        for authid in asking.union(self.kept.authids_of(user)):
             self.forget(authid)
 
     def _send(self, question: _Question) -> None:
@@ -165,7 +168,7 @@ class AuthorizerProcedure:
         del self._questions[authid, request]
         decision, keep = self._read(outcome)
         if keep:
-            self._kept.keep(authid, request, decision)
+            self.kept.keep(authid, request, decision)
         _resolve(question, decision)
 
     def _read(self, outcome: Outcome) -> tuple[Decision, bool]:
@@ -255,6 +258,16 @@ class DynamicAuthorizer:
             role: procedure for role, procedure in procedures.items() if not self._decides_for_others(role)
         }
         self._owned = lru_cache(_TEMPLATES_KEPT)(self._is_owned)
+
+    @property
+    def hits(self) -> int:
+        """How often what a procedure has said before was enough, ever."""
+        return sum(procedure.kept.hits for procedure in self._procedures)
+
+    @property
+    def misses(self) -> int:
+        """How often a procedure had to be asked, ever."""
+        return sum(procedure.kept.misses for procedure in self._procedures)
 
     def authorize(self, who: Principal, action: Action, subject: str, match: Match) -> Decision | Pending[Decision]:
         """See :meth:`wampgate.core.interfaces.Authorizer.authorize`."""

@@ -32,6 +32,10 @@ class KeptDecisions:
         now: the router's monotonic clock, in seconds.
         seconds: how long a decision is kept; 0 for not at all.
         limit: so many are kept.
+
+    Attributes:
+        hits: how often what was kept was asked for, ever.
+        misses: how often nothing was kept that still holds, ever.
     """
 
     def __init__(self, now: Callable[[], float], *, seconds: float, limit: int) -> None:
@@ -41,6 +45,8 @@ class KeptDecisions:
         self._share = max(1, limit // 4)
         self._kept_by_authid: dict[str, dict[Request, tuple[float, Decision]]] = {}
         self._count = 0
+        self.hits = 0
+        self.misses = 0
 
     def __len__(self) -> int:
         return self._count
@@ -50,7 +56,9 @@ class KeptDecisions:
         kept = self._kept_by_authid.get(authid)
         found = None if kept is None else kept.get(request)
         if found is None or found[0] <= self._now():
+            self.misses += 1
             return None
+        self.hits += 1
         return found[1]
 
     def keep(self, authid: str, request: Request, decision: Decision) -> None:

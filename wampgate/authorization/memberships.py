@@ -67,6 +67,8 @@ class Memberships:
 
     Attributes:
         learned: told of each user's organizations as the store said them, before anyone is granted anything by them.
+        hits: how often what was known was asked for, ever.
+        misses: how often the store had to be asked, ever.
     """
 
     def __init__(
@@ -87,11 +89,20 @@ class Memberships:
         self._wall_clock = wall_clock
         self._first_seen_by_user: dict[str, Mapping[str, float]] = {}
         self.learned: Callable[[str, Organizations], None] = _unheard
+        self.hits = 0
+        self.misses = 0
         self._organizations_by_user: dict[str, Organizations] = {}
         self._fresh_by_user: dict[str, Organizations] = {}
         self._forget_at = _MANY
         self._waiting_by_user: dict[str, list[Pending[Organizations | None]]] = {}
         self._questions_by_user: dict[str, list[_Question]] = {}
+
+    def adopt(self, seconds: float, wall_clock: Callable[[], float] | None) -> None:
+        """Keep answers for another time from now on, and watch beginnings or not. See the class for the arguments."""
+        self._seconds = seconds
+        self._wall_clock = wall_clock
+        # What is kept holds as long as it was to: too long, if that was longer.
+        self._organizations_by_user.clear()
 
     def known(self, user: str) -> Organizations | None:
         """What is known and still holds; None if the store has to be asked."""
@@ -99,6 +110,7 @@ class Memberships:
         if organizations is None or organizations.until <= self._now():
             # Whoever is told of an answer decides by it, even if it is not to be kept at all.
             return self._fresh_by_user.get(user)
+        self.hits += 1
         return organizations
 
     def latest(self, user: str) -> Organizations | None:
@@ -136,6 +148,7 @@ class Memberships:
         for _ in range(_TRIES):
             question = _Question()
             self._questions_by_user.setdefault(user, []).append(question)
+            self.misses += 1
             asked = self._now()
             try:
                 memberships = await self._store.memberships(user)

@@ -97,6 +97,16 @@ class OrganizationAuthorizer:
             return decision
         return self._templates.conditions(action, subject, match) or NO_RULE
 
+    # --- whose topics are whose ---
+
+    def organization_of(self, topic: str, match: Match) -> str | None:
+        """The one organization that a topic belongs to, or all that a pattern could match; None if there is none."""
+        conditions = self._templates.conditions("subscribe", topic, match)
+        if conditions is None:
+            return None
+        organizations = {needed.organization for needed in conditions.needed}
+        return organizations.pop() if len(organizations) == 1 else None
+
     # --- whether it may join ---
 
     async def admit(self, who: Principal, authextra: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -93,8 +93,10 @@ class Standing:
         next_turn: waits until what else the router has to do was done; None if nothing else waits.
         credentials: where the rows are by which some of them are known; None if nobody joins by such a row.
         cookies: where other nodes' logouts are seen; None if nobody joins by a cookie.
+        attach: whether it watches from now on; else from :meth:`attach` on.
 
     Attributes:
+        cookies: see above.
         rights_changed: told of each user whose memberships have changed, before its sessions are looked at.
     """
 
@@ -106,10 +108,11 @@ class Standing:
         memberships: Memberships,
         *,
         now: Callable[[], float],
-        run: Callable[[Coroutine[Any, Any, None]], None],
+        run: Callable[[Coroutine[Any, Any, Any]], None],
         next_turn: Callable[[], Awaitable[object]] | None = None,
         credentials: CredentialStore | None = None,
         cookies: CookieStore | None = None,
+        attach: bool = True,
     ) -> None:
         self._realm = realm
         self._router = router
@@ -119,7 +122,7 @@ class Standing:
         self._run = run
         self._next_turn = next_turn
         self._credentials = credentials
-        self._cookies = cookies
+        self.cookies = cookies
         self._sessions_by_authid: dict[str, set[Session]] = {}
         self.rights_changed: Callable[[str], None] = _unheard
         self._roles_by_user: dict[str, Mapping[str, str] | None] = {}
@@ -127,22 +130,57 @@ class Standing:
         self._changes: deque[tuple[float, Change]] = deque(maxlen=_REMEMBERED)
         self._sweeping = False
         self._again = False
+        # Since when everything may have changed, as long as nobody was asked for since; None if nothing has.
+        self._heard: float | None = None
+        self._attached = False
         store.watch(self.changed)
         memberships.learned = self._learned
-        realm.joined.append(self.joined)
-        realm.left.append(self.left)
+        if attach:
+            self.attach()
 
-    def joined(self, session: Session, since: float) -> None:
-        """A session joined that began to do so at ``since``; what changed meanwhile may concern it."""
-        who = session.principal
-        by_authid = _is_by_authid(who)
-        if who.user is None and not by_authid:
+    def attach(self, before: Standing | None = None) -> None:
+        """Watch over the sessions that come from now on, and over those that are here.
+
+        Args:
+            before: who has watched over them until now, by another store, and does so no more; :meth:`sweep` has to
+                follow then, since the two stores may say different things.
+        """
+        self._attached = True
+        self._realm.joined.append(self.joined)
+        self._realm.left.append(self.left)
+        if before is not None:
+            self._sessions_by_authid, self._roles_by_user = before.detach()
             return
-        if by_authid:
+        for session in self._realm.sessions.values():
+            self._note(session)
+
+    def detach(self) -> tuple[dict[str, set[Session]], dict[str, Mapping[str, str] | None]]:
+        """Watch over nobody any more; what is under way is not acted on.
+
+        Returns:
+            Whom it has watched over, for whoever does now.
+        """
+        self._attached = False
+        self._realm.joined.remove(self.joined)
+        self._realm.left.remove(self.left)
+        return self._sessions_by_authid, self._roles_by_user
+
+    def _note(self, session: Session) -> Organizations | None:
+        """Watch over a session from now on; what is known of its user's organizations."""
+        who = session.principal
+        if _is_by_authid(who):
             self._sessions_by_authid.setdefault(who.authid, set()).add(session)
         known = None if who.user is None else self._memberships.known(who.user)
         if who.user is not None and who.user not in self._roles_by_user:
             self._roles_by_user[who.user] = None if known is None else known.roles_by_id
+        return known
+
+    def joined(self, session: Session, since: float) -> None:
+        """A session joined that began to do so at ``since``; what changed meanwhile may concern it."""
+        who = session.principal
+        if who.user is None and not _is_by_authid(who):
+            return
+        known = self._note(session)
         if (known is None and who.user is not None) or self._changed_since(since, who):
             self._run(self.check([session]))
 
@@ -186,17 +224,25 @@ class Standing:
 
     def changed(self, change: Change) -> None:
         """The store told of a change."""
+        if not self._attached:
+            return
         self._changes.append((self._now(), change))
         for check in self._checks:
             check.overtake(change)
         if change.everything:
             self._memberships.forget(None)
+            self._heard = self._now() if self._heard is None else self._heard
             self.sweep()
             return
         self._memberships.forget(change.users)
         concerned = dict.fromkeys(session for name in change.users for session in self._sessions_of(name))
         if concerned:
-            self._run(self.check(concerned))
+            self._run(self._follow(concerned, self._now()))
+
+    async def _follow(self, concerned: Collection[Session], heard: float) -> None:
+        """Look at the sessions that a change concerns, and note how long it took from hearing of it to acting on it."""
+        if await self.check(concerned):
+            self._realm.revocation_seconds.observe(self._now() - heard)
 
     def _sessions_of(self, name: str) -> Iterator[Session]:
         """The sessions of a user, and of an authid whose rights hang on its own row."""
@@ -215,17 +261,24 @@ class Standing:
         try:
             while True:
                 self._again = False
+                heard, self._heard = self._heard, None
                 by_name = (*self._realm.sessions_by_user.values(), *self._sessions_by_authid.values())
                 sessions = list(dict.fromkeys(session for theirs in by_name for session in theirs))
                 for begin in range(0, len(sessions), _BATCH):
                     await self.check(sessions[begin : begin + _BATCH])
+                if heard is not None:
+                    self._realm.revocation_seconds.observe(self._now() - heard)
                 if not self._again:
                     break
         finally:
             self._sweeping = False
 
-    async def check(self, sessions: Collection[Session]) -> None:
-        """Ask the store for these sessions' tokens, credentials and memberships, and act on what it says."""
+    async def check(self, sessions: Collection[Session]) -> bool:
+        """Ask the store for these sessions' tokens, credentials and memberships, and act on what it says.
+
+        Returns:
+            Whether the store has said anything.
+        """
         principals = {session: session.principal for session in sessions}
         tickets = {who.ticket.reveal() for who in principals.values() if who.ticket is not None}
         users = {who.user for who in principals.values() if who.user is not None}
@@ -243,8 +296,10 @@ class Standing:
         except StoreUnavailable:
             # Sessions keep what they have until the store answers: a new grant they don't get.
             self._realm.counters["standing_unavailable"] += 1
+            return False
         finally:
             self._checks.remove(check)
+        return True
 
     async def _credentials_of(self, principals: Iterable[Principal]) -> Mapping[Known, Credentials]:
         known = {who.known for who in principals if who.known is not None}
@@ -252,10 +307,12 @@ class Standing:
 
     async def _ended_of(self, principals: Iterable[Principal]) -> Collection[str]:
         logins = {who.login for who in principals if who.login is not None}
-        return await self._cookies.ended(list(logins)) if logins and self._cookies is not None else ()
+        return await self.cookies.ended(list(logins)) if logins and self.cookies is not None else ()
 
     async def _act(self, acts: Iterator[None]) -> None:
         """Do what there is to do, a few milliseconds at a time."""
+        if not self._attached:
+            return
         until = self._now() + _AT_ONCE_SECONDS
         for _ in acts:
             if self._next_turn is not None and self._now() >= until:
@@ -269,6 +326,8 @@ class Standing:
             if session.established and session.principal is principal and check.holds(*_names_of(principal)):
                 self._apply(session, said)
             yield
+            if not self._attached:
+                return
         for user, theirs in said.memberships.items():
             if check.holds(user):
                 self._memberships.learn(user, theirs, said.asked)

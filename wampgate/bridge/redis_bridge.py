@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wampgate.bridge.out import OutRule
     from wampgate.bridge.rules import Rule
     from wampgate.bridge.templates import TopicPattern
+    from wampgate.core.histogram import Histogram
     from wampgate.core.interfaces import InterestWatcher, Outlet, Publisher, SessionEnder
 
 Subscribe = Literal["all", "wanted"]
@@ -55,6 +56,9 @@ class RedisBridge:
     Raises:
         ValueError: the URL, the CA file or ping_seconds can't be used.
     """
+
+    kind: Final = "redis"
+    """What an operator is told that it is."""
 
     def __init__(
         self,
@@ -108,6 +112,16 @@ class RedisBridge:
         return (not self._rules or self._source.ready) and (self._sender is None or self._sender.ready)
 
     @property
+    def event_seconds(self) -> Histogram:
+        """How long messages took from being read to being published; one of sixteen is timed."""
+        return self._source.event_seconds
+
+    @property
+    def lag_seconds(self) -> float:
+        """For how long nothing is read; 0 while it is. What was published meanwhile is lost, and told as a gap."""
+        return self._source.lag_seconds if self._rules else 0.0
+
+    @property
     def interest(self) -> InterestWatcher:
         """Has to be told what is subscribed to here, where only what is wanted is read."""
         return self._source.interest
@@ -121,10 +135,15 @@ class RedisBridge:
         """What the rules can publish to, each once."""
         return list(dict.fromkeys(pattern for rule in self._rules for pattern in rule.topics()))
 
-    def start(self) -> Deferred[None]:
-        """Begin to work; fires at once, whether there is a Redis or not. Never fails."""
+    def start(self, since: float | None = None) -> Deferred[None]:
+        """Begin to work; fires at once, whether there is a Redis or not. Never fails.
+
+        Args:
+            since: when another bridge ended whose place this one takes, in seconds since 1970: from then on something
+                may have been lost; None if none was there.
+        """
         if self._rules:
-            self._source.start()
+            self._source.start(since)
         if self._sender is not None:
             self._sender.start()
         return succeed(None)

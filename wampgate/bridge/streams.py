@@ -19,6 +19,7 @@ from wampgate.bridge.stream_entries import events_of
 from wampgate.bridge.stream_history import TAIL_BYTES, TAIL_ENTRIES, StreamHistory, may_be_kept, tail_of
 from wampgate.bridge.stream_offsets import Offset, OffsetsUnreadable
 from wampgate.bridge.stream_reader import StreamReader
+from wampgate.core.freshness import Freshness
 from wampgate.tls import trust_root_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wampgate.bridge.stream_offsets import StreamOffsets
     from wampgate.bridge.stream_progress import Missed
     from wampgate.bridge.templates import TopicPattern
+    from wampgate.core.histogram import Histogram
     from wampgate.core.history import History
     from wampgate.core.interfaces import Publisher, SessionEnder
 
@@ -81,10 +83,14 @@ class StreamBridge:
 
     Attributes:
         counters: how often what happened; the names stand in ``docs/redis.md``.
+        freshness: how long entries take from being added to being published here.
 
     Raises:
         ValueError: the URL, the CA file or ping_seconds can't be used.
     """
+
+    kind: Final = "streams"
+    """What an operator is told that it is."""
 
     def __init__(
         self,
@@ -107,6 +113,9 @@ class StreamBridge:
         if not 0 < ping_seconds < float("inf"):
             raise ValueError(f"ping_seconds is {ping_seconds}; it is a number of seconds above 0")
         self.counters: Counter[str] = Counter()
+        # Redis is asked anew each time that it had nothing to say for a quarter of this.
+        self.freshness = Freshness(ping_seconds)
+        self._took = False
         self._reactor: Any = reactor
         self._name = name
         self._rules = tuple(rules)
@@ -144,10 +153,7 @@ class StreamBridge:
             ping_seconds=ping_seconds,
             counters=self.counters,
         )
-        if history is not None:
-            source = StreamHistory(reactor, name, self._rules_by_stream, self._commands.get)
-            for uri, match in self.topics():
-                history.provide(uri, match, source)
+        self._source = StreamHistory(reactor, name, self._rules_by_stream, self._commands.get)
 
     @property
     def name(self) -> str:
@@ -159,9 +165,31 @@ class StreamBridge:
         """Whether all was read that was in the streams when the connection was made; False while Redis is away."""
         return self._reader.ready
 
+    @property
+    def event_seconds(self) -> Histogram:
+        """From when entries were added, by Redis' clock, until they were published here."""
+        return self.freshness.seconds
+
+    @property
+    def lag_seconds(self) -> float:
+        """How far reading is behind what is added; 0 while it is not."""
+        return self.freshness.behind
+
     def topics(self) -> list[TopicPattern]:
         """What the rules can publish to: ``(uri, "exact")`` or ``(prefix, "prefix")``, each once."""
         return list(dict.fromkeys(pattern for rule in self._rules for pattern in rule.topics()))
+
+    def reserve(self) -> None:
+        """Take hold of where the offsets are kept, as :meth:`start` would.
+
+        Raises:
+            OSError: they can't be kept there.
+        """
+        self._offsets.open()
+
+    def release(self) -> None:
+        """Let go of it again: nothing is started."""
+        self._offsets.close()
 
     def start(self) -> Deferred[None]:
         """Begin to read; fires when all that was there is read, or after a second.
@@ -187,6 +215,9 @@ class StreamBridge:
             )
         self._reader.begin_from(self._stored)
         self._commands.start()
+        if self._history is not None:
+            for uri, match in self.topics():
+                self._history.provide(uri, match, self._source)
         self._timer.start(_STORE_SECONDS, now=False).addErrback(self._timer_failed)
         self._link.start()
         until = self._reactor.seconds() + _START_SECONDS
@@ -194,6 +225,9 @@ class StreamBridge:
             await deferLater(self._reactor, _STEP_SECONDS)
 
     async def _stop(self) -> None:
+        if self._history is not None:
+            for uri, match in self.topics():
+                self._history.withdraw(uri, match, self._source)
         await self._link.stop()
         await self._reader.rest()
         await self._commands.stop()
@@ -226,13 +260,17 @@ class StreamBridge:
             )
             for entry in tail:
                 events += [(event, publication, entry.id.seconds) for event, publication in events_of(rules, entry)]
+        # Where a bridge has been before, as one that this one takes the place of, all that it has read is there.
+        known = {event.topic for event, _, _ in events if history.has(event.topic)}
         for event, publication, at in events:
-            if may_be_kept(event):
+            if may_be_kept(event) and event.topic not in known:
                 history.remember(event.topic, event.args, event.kwargs, publication=publication, at=at)
 
     def take(self, entry: Entry) -> None:
         """See :class:`wampgate.bridge.stream_reader.Taker`."""
         self.counters["received"] += 1
+        self._took = True
+        self.freshness.brought(entry.id.seconds)
         poison: Dropped | None = None
         readable = False
         for index, rule in enumerate(self._rules_by_stream[entry.stream]):
@@ -244,6 +282,9 @@ class StreamBridge:
 
     async def finish(self, connection: RedisConnection) -> None:
         """See :class:`wampgate.bridge.stream_reader.Taker`."""
+        if not self._took and self.ready:
+            self.freshness.all_brought()
+        self._took = False
         await self._dead_letters.send(connection)
 
     def missed(self, stream: str, missed: Missed) -> None:

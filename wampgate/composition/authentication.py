@@ -52,7 +52,7 @@ def takes_query_string(realm: model.Realm) -> bool:
 
 
 def authenticators_of(
-    authentication: model.Authentication,
+    realm: model.Realm,
     store: Store | None,
     signed: SignedTokenReader | None,
     deadlines: Deadlines,
@@ -63,7 +63,7 @@ def authenticators_of(
     """The ways to join, by authmethod, the one that tells most about a peer first.
 
     Args:
-        authentication: the section.
+        realm: the section.
         store: the realm's store; None without one.
         signed: reads signed tokens; None where none are taken.
         deadlines: tells the time.
@@ -71,6 +71,7 @@ def authenticators_of(
         cookies: what session cookies take; None where none are taken.
     """
     authenticators: dict[str, Authenticator] = {}
+    authentication = realm.authentication
     ticket = authentication.ticket
     principals = [
         StaticPrincipal(principal.authid, principal.role, principal.digest)
@@ -97,7 +98,7 @@ def authenticators_of(
         from wampgate.composition.credentials import credential_authenticators_of  # noqa: PLC0415
 
         others: list[CredentialSource] = [source for source in (store, dynamic) if source is not None]
-        authenticators |= credential_authenticators_of(authentication, others, deadlines.now)
+        authenticators |= credential_authenticators_of(realm.name, authentication, others, deadlines.now)
     if dynamic is not None and "anonymous" in dynamic.methods:
         from wampgate.authentication.dynamic import DynamicAnonymous  # noqa: PLC0415
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wampgate.composition.bridges import bridge_grants, bridge_of
+from wampgate.composition.bridges import bridge_grants, bridge_of, content_of
 from wampgate.composition.dialects import bridge_rule_of
-from wampgate.composition.outbox import outbox_grants, outboxes_of
+from wampgate.composition.outbox import outbox_grants, outbox_of
 from wampgate.composition.streams import stream_bridge_of, stream_rules_of
 from wampgate.config.bridges import RedisBridge as RedisBridgeSection
+from wampgate.config.streams import RedisStreamsBridge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import TypeAlias
 
     from wampgate.authorization.rules import Rule
-    from wampgate.bridge.redis_bridge import RedisBridge
-    from wampgate.bridge.streams import StreamBridge
+    from wampgate.composition.bridges import Bridged
     from wampgate.config import model
+    from wampgate.config.outbox import PostgresOutbox
+    from wampgate.core.history import History
     from wampgate.core.realm import Realm
-    from wampgate.stores.outbox import Outbox
+
+    AnyBridgeSection: TypeAlias = RedisBridgeSection | RedisStreamsBridge | PostgresOutbox
 
 
 class Bridging:
@@ -43,10 +47,37 @@ class Bridging:
         yield from bridge_grants(self._stream_rules)
         yield from outbox_grants(self._section)
 
-    def bridges(self, reactor: Any, realm: Realm) -> list[RedisBridge | StreamBridge | Outbox]:
-        """All of them; nothing is opened yet."""
+    def bridges(
+        self, reactor: Any, realm: Realm, history: History | None, before: Sequence[Bridged] = ()
+    ) -> list[Bridged]:
+        """All of them; nothing is opened yet.
+
+        Args:
+            reactor: Twisted's.
+            realm: where they publish.
+            history: what keeps the realm's events; None where nothing does.
+            before: those that run; one whose section is what it was stays.
+
+        Raises:
+            ValueError: what a section names can't be used.
+        """
         return [
-            *(bridge_of(reactor, bridge, rules, realm) for bridge, rules in self._rules_by_bridge.items()),
-            *(stream_bridge_of(reactor, bridge, rules, realm) for bridge, rules in self._stream_rules.items()),
-            *outboxes_of(reactor, self._section, realm),
+            _same(section, history, before) or self._made(reactor, section, realm, history)
+            for section in self._section.bridges
         ]
+
+    def _made(self, reactor: Any, section: AnyBridgeSection, realm: Realm, history: History | None) -> Bridged:
+        if isinstance(section, RedisBridgeSection):
+            return bridge_of(reactor, section, self._rules_by_bridge[section], realm)
+        if isinstance(section, RedisStreamsBridge):
+            return stream_bridge_of(reactor, section, self._stream_rules[section], realm, history)
+        return outbox_of(reactor, section, realm, history)
+
+
+def _same(section: AnyBridgeSection, history: History | None, before: Sequence[Bridged]) -> Bridged | None:
+    """The bridge that runs already by a section, and by what that names; None if there is none."""
+    for bridged in before:
+        fills = isinstance(section, RedisBridgeSection) or bridged.history is history
+        if bridged.section == section and fills and bridged.files == content_of(getattr(section, "ca_file", None)):
+            return bridged
+    return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.authentication.certificate_names import CertificateNames, NamedByCertificate
 from wampgate.authentication.cryptosign import CryptosignAuthenticator
@@ -22,16 +24,20 @@ if TYPE_CHECKING:
     from wampgate.config import model
     from wampgate.core.interfaces import Authenticator, CredentialSource
 
-_NOTHING = "A" * 43 + "="
+_PROCESS: Final = secrets.token_bytes(32)
+"""What nobody knows and nothing outlives."""
+
+_NOTHING: Final = "A" * 43 + "="
 """32 bytes in Base64, in whose place something is made up."""
 
 
 def credential_authenticators_of(
-    authentication: model.Authentication, others: Sequence[CredentialSource], now: Callable[[], float]
+    realm: str, authentication: model.Authentication, others: Sequence[CredentialSource], now: Callable[[], float]
 ) -> dict[str, Authenticator]:
     """The methods by which one proves to be known, without a ticket, as far as they are on.
 
     Args:
+        realm: the realm's name.
         authentication: the section.
         others: who is asked after the configuration, in this order.
         now: the router's monotonic clock.
@@ -55,11 +61,11 @@ def credential_authenticators_of(
         made["cryptosign"] = CryptosignAuthenticator(known(cryptosign), binding_required=required)
     if (scram := authentication.scram) is not None:
         for way in (WAMP_SCRAM, AUTOBAHN_SCRAM):
-            mock = _scram_mock(way, scram, static.of("scram"), provider)
+            mock = _scram_mock(_key_of(realm, way.authmethod), way, scram, static.of("scram"), provider)
             required = scram.channel_binding == "required"
             made[way.authmethod] = ScramAuthenticator(way, known(scram), mock, binding_required=required)
     if (wampcra := authentication.wampcra) is not None:
-        mock = _wampcra_mock(wampcra, static.of("wampcra"), provider)
+        mock = _wampcra_mock(_key_of(realm, "wampcra"), wampcra, static.of("wampcra"), provider)
         made["wampcra"] = WampcraAuthenticator(known(wampcra), mock)
     return made
 
@@ -97,18 +103,26 @@ def _named_by_certificate(principals: Iterable[sections.Principal]) -> Iterator[
 # --- what those are shown whom nobody knows ---
 
 
+def _key_of(realm: str, authmethod: str) -> bytes:
+    """What is made up in one realm by one method is made up by this, as long as the process lives.
+
+    With a key of its own for each configuration, a reload would show who is known: what those are shown stays the same.
+    """
+    return sha256(b"\0".join((_PROCESS, realm.encode(), authmethod.encode()))).digest()
+
+
 def _wampcra_mock(
-    section: sections.WampcraAuthentication, known: Sequence[Credentials], provider: str
+    key: bytes, section: sections.WampcraAuthentication, known: Sequence[Credentials], provider: str
 ) -> MockCredentials:
     secret: dict[str, Any] = {"secret": _NOTHING}
     if section.mock is not None:
         salting = {"iterations": section.mock.iterations, "keylen": section.mock.keylen}
         secret |= {"salt": "A" * 22 + "==", **salting}
-    return _mock(secret, known, provider, wanted=section.mock is not None)
+    return _mock(key, secret, known, provider, wanted=section.mock is not None)
 
 
 def _scram_mock(
-    way: Way, section: sections.ScramAuthentication, known: Sequence[Credentials], provider: str
+    key: bytes, way: Way, section: sections.ScramAuthentication, known: Sequence[Credentials], provider: str
 ) -> MockCredentials:
     spoken = [each for each in known if each.secret["kdf"] in way.kdfs]
     wanted = section.mock is not None and section.mock.kdf in way.kdfs
@@ -118,15 +132,17 @@ def _scram_mock(
         # What `wampgate secret scram` makes.
         hashing = {"kdf": "argon2id13" if "argon2id13" in way.kdfs else "argon2id-13", "iterations": 2, "memory": 19456}
     secret = hashing | {"salt": "A" * 22 + "==", "stored_key": _NOTHING, "server_key": _NOTHING}
-    return _mock(secret, spoken, provider, wanted=wanted)
+    return _mock(key, secret, spoken, provider, wanted=wanted)
 
 
-def _mock(secret: Mapping[str, Any], known: Sequence[Credentials], provider: str, *, wanted: bool) -> MockCredentials:
+def _mock(
+    key: bytes, secret: Mapping[str, Any], known: Sequence[Credentials], provider: str, *, wanted: bool
+) -> MockCredentials:
     """What is made up is like what is known, and like what is asked for; like something usual if it is neither."""
     models = list(known)
     if wanted or not models:
         models.append(Credentials("", "", provider, secret))
-    return MockCredentials(models)
+    return MockCredentials(models, key)
 
 
 def _hashing(section: sections.ScramSecret | sections.ScramMock) -> dict[str, Any]:

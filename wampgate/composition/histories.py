@@ -17,15 +17,26 @@ _FIRST_SECOND: Final = 1_577_836_800
 """2020-01-01: where sequences begin to count the microseconds of the process's start."""
 
 
-def history_of(realm: model.Realm, options: Topics) -> History | None:
-    """What keeps the realm's events; None where nothing is kept."""
+def history_of(realm: model.Realm, live: Topics, options: Topics) -> History | None:
+    """What keeps the realm's events; None where nothing is kept.
+
+    Args:
+        realm: the section.
+        live: the realm's topic options, which say at any time how topics are treated.
+        options: what they are to say.
+    """
     if not any(each.history is not None for each in options):
         return None
     return History(
-        options,
-        bounds=HistoryBounds(realm.history.topics, realm.history.bytes),
+        live,
+        bounds=bounds_of(realm),
         begin=max(0, int((time.time() - _FIRST_SECOND) * 1e6)),
     )
+
+
+def bounds_of(realm: model.Realm) -> HistoryBounds:
+    """What all histories of a realm may take together."""
+    return HistoryBounds(realm.history.topics, realm.history.bytes)
 
 
 def hides_the_past(options: topics.TopicOptions) -> bool:

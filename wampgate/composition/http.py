@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from wampgate.transports.credentials import RepeatedParameter, bearer_of, cookie
 from wampgate.transports.port import Listener, Serves
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Coroutine, Mapping
 
     from twisted.web.server import Site
@@ -46,18 +47,29 @@ class Sites:
         bounds: how much their requests may bring.
         body_bytes: of one request's body.
         reactor: whose clock counts deadlines.
-        session: makes the route by which pages log in by cookie; None where no realm takes cookies.
+        session: makes the route by which pages log in by cookie.
+        logins: what makes session cookies, by the names of the realms that take them, now.
+        answered: where the answers of all listeners are counted, by status.
     """
 
     backend: Backend
     bounds: Bounds
     body_bytes: int
     reactor: Any
-    session: Callable[[], SessionRoute] | None = None
+    session: Callable[[], SessionRoute]
+    logins: Mapping[str, Logins]
+    answered: Counter[int] | None = None
+
+    def limited(self, limits: Limits) -> Sites:
+        """The same under other limits, which are those of what is served already as far as nothing is made of them."""
+        bounds = _bounds_of(limits)
+        self.backend.decoder.bounds = bounds
+        self.backend.keys.limit = limits.idempotency_keys
+        return replace(self, bounds=bounds, body_bytes=limits.http_body_bytes)
 
     def listener(self, port: Port, listen: model.Listen) -> Port | Listener:
         """What listens at an endpoint."""
-        if is_usual(listen) and self.session is None:
+        if is_usual(listen) and not self.logins:
             return port
         wamp = "wamp" in listen.serves
         serves = Serves(
@@ -67,9 +79,12 @@ class Sites:
 
     def _site(self, listen: model.Listen) -> Site:
         wamp, page = "wamp" in listen.serves, "page" in listen.serves
-        more = {b"session": self.session()} if self.session is not None and (wamp or page) else {}
+        more = {b"session": self.session()} if self.logins and (wamp or page) else {}
         if "backend" not in listen.serves:
-            return make_site(wamp=wamp, page=page, more=more, bodies=_bodies(more, NoBodies()), reactor=self.reactor)
+            bodies = _bodies(more, NoBodies())
+            return make_site(
+                wamp=wamp, page=page, more=more, bodies=bodies, reactor=self.reactor, answered=self.answered
+            )
         elsewhere = {b"/health/live"}
         if wamp:
             elsewhere.add(b"/ws")
@@ -82,6 +97,7 @@ class Sites:
             absent=web.NO_ROUTE,
             bodies=_bodies(more, web.Intake(self.body_bytes, elsewhere, self.backend.counters)),
             reactor=self.reactor,
+            answered=self.answered,
         )
 
 
@@ -96,6 +112,7 @@ def sites_of(
     run: Callable[[Coroutine[Any, Any, None]], None],
     logins: Mapping[str, Logins],
     accepts_origin: Callable[[str, str, bool], bool],
+    answered: Counter[int] | None = None,
 ) -> Sites:
     """What listeners may serve; nothing listens yet.
 
@@ -107,10 +124,11 @@ def sites_of(
         deadlines: the one heap of deadlines.
         record: takes the operator's lines.
         run: starts a coroutine.
-        logins: what makes session cookies, by the names of the realms that take them.
+        logins: what makes session cookies, by the names of the realms that take them; a reload may change it.
         accepts_origin: whether a page of an origin may speak to a host, over an encrypted connection or another.
+        answered: where the answers of all listeners are counted, by status; None for nowhere in common.
     """
-    bounds = Bounds(limits.message_bytes, limits.batch_publications)
+    bounds = _bounds_of(limits)
     entrance = Entrance(router.realms, guesses=guesses, record=record, run=run)
     backend = Backend(
         entrance,
@@ -119,18 +137,19 @@ def sites_of(
         IdempotencyKeys(limits.idempotency_keys, deadlines.now),
         deadlines,
     )
-    session = None
-    if logins:
-        desk = LoginDesk(logins, entrance, guesses=guesses, run=run, now=deadlines.now)
-        session = partial(
-            SessionRoute,
-            desk,
-            accepts_origin=accepts_origin,
-            bearer_of=bearer_of,
-            cookie_of=cookie_of,
-            repeated=RepeatedParameter,
-        )
-    return Sites(backend, bounds, limits.http_body_bytes, reactor, session)
+    session = partial(
+        SessionRoute,
+        LoginDesk(logins, entrance, guesses=guesses, run=run, now=deadlines.now),
+        accepts_origin=accepts_origin,
+        bearer_of=bearer_of,
+        cookie_of=cookie_of,
+        repeated=RepeatedParameter,
+    )
+    return Sites(backend, bounds, limits.http_body_bytes, reactor, session, logins, answered)
+
+
+def _bounds_of(limits: Limits) -> Bounds:
+    return Bounds(limits.message_bytes, limits.batch_publications)
 
 
 def _bodies(more: Mapping[bytes, Node], others: Bodies) -> Bodies:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from wampgate.core.buckets import Buckets, Rates
 from wampgate.core.limits import SessionLimits
+from wampgate.transports.outbox import OutboxLimits
+from wampgate.transports.places import ConnectionLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,21 @@ def session_limits_of(limits: Limits) -> SessionLimits:
         excess=limits.excess_messages_per_session,
         sessions_per_authid=limits.sessions_per_authid,
     )
+
+
+def connection_limits_of(limits: Limits) -> ConnectionLimits:
+    """How many connections may be open."""
+    return ConnectionLimits(
+        limits.connections,
+        limits.connections_per_address,
+        limits.unauthenticated_connections,
+        limits.ipv6_prefix_bits,
+    )
+
+
+def outbox_limits_of(limits: Limits) -> OutboxLimits:
+    """What may wait for one peer, and how long."""
+    return OutboxLimits(limits.outbox_bytes, limits.stalled_seconds)
 
 
 def buckets_of(limits: Limits, now: Callable[[], float]) -> Buckets:

@@ -8,6 +8,7 @@ from wampgate.authorization.rules import Rule
 from wampgate.bridge.interruptions import Interruptions
 from wampgate.bridge.pace import Pace
 from wampgate.bridge.templates import TopicPattern
+from wampgate.composition.bridges import Bridged
 from wampgate.config.outbox import PostgresOutbox
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import LocalPublisher
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wampgate.config import model
+    from wampgate.core.history import History
     from wampgate.core.realm import Realm
-    from wampgate.stores.outbox import Outbox
     from wampgate.wire.messages import Match
 
 
@@ -36,12 +37,8 @@ def outbox_grants(realm: model.Realm) -> Iterator[Rule]:
             )
 
 
-def outboxes_of(reactor: Any, section: model.Realm, realm: Realm) -> list[Outbox]:
-    """A realm's outboxes; nothing is opened yet."""
-    return [_outbox_of(reactor, outbox, realm) for outbox in _sections(section)]
-
-
-def _outbox_of(reactor: Any, section: PostgresOutbox, realm: Realm) -> Outbox:
+def outbox_of(reactor: Any, section: PostgresOutbox, realm: Realm, history: History | None) -> Bridged:
+    """An outbox that publishes under a principal of its own; nothing is opened yet."""
     # The driver is loaded only where it is used.
     from wampgate.stores.outbox import Outbox  # noqa: PLC0415
 
@@ -50,7 +47,7 @@ def _outbox_of(reactor: Any, section: PostgresOutbox, realm: Realm) -> Outbox:
         told = Interruptions(realm, patterns, lambda go_on: reactor.callLater(0, go_on))
         told.tell(since, why="stream_trimmed")
 
-    return Outbox(
+    made = Outbox(
         reactor,
         section.name,
         section.dsn.reveal(),
@@ -59,7 +56,7 @@ def _outbox_of(reactor: Any, section: PostgresOutbox, realm: Realm) -> Outbox:
         pace=Pace(reactor).step,
         listen_dsn=None if section.listen_dsn is None else section.listen_dsn.reveal(),
         node=section.node,
-        history=realm.history,
+        history=history,
         tell_gap=tell_gap,
         oldest=section.offset == "oldest",
         poll_seconds=section.poll_seconds,
@@ -68,6 +65,7 @@ def _outbox_of(reactor: Any, section: PostgresOutbox, realm: Realm) -> Outbox:
         retention_seconds=section.retention_seconds,
         dead_letter_seconds=section.dead_letter_seconds,
     )
+    return Bridged(section, b"", made, history)
 
 
 def _sections(realm: model.Realm) -> Iterator[PostgresOutbox]:

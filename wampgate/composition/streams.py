@@ -8,7 +8,7 @@ from urllib.parse import quote
 from wampgate.bridge.interruptions import Interruptions
 from wampgate.bridge.stream_offsets import StreamOffsets
 from wampgate.bridge.streams import StreamBridge
-from wampgate.composition.bridges import bridge_principal
+from wampgate.composition.bridges import Bridged, bridge_principal, content_of
 from wampgate.composition.dialects import stream_rule_of
 from wampgate.config.streams import RedisStreamsBridge
 from wampgate.core.kills import Kills
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wampgate.bridge.rules import StreamRule
     from wampgate.bridge.templates import TopicPattern
     from wampgate.config import model
+    from wampgate.core.history import History
     from wampgate.core.realm import Realm
 
 
@@ -33,8 +34,8 @@ def stream_rules_of(realm: model.Realm) -> dict[RedisStreamsBridge, list[StreamR
 
 
 def stream_bridge_of(
-    reactor: Any, bridge: RedisStreamsBridge, rules: Sequence[StreamRule], realm: Realm
-) -> StreamBridge:
+    reactor: Any, bridge: RedisStreamsBridge, rules: Sequence[StreamRule], realm: Realm, history: History | None
+) -> Bridged:
     """A bridge that publishes under a principal of its own."""
     # A realm's name may hold what a file's name may not.
     file = f"{quote(realm.name, safe='')}.{bridge.name}.offsets.json"
@@ -43,15 +44,15 @@ def stream_bridge_of(
         told = Interruptions(realm, topics, lambda go_on: reactor.callLater(0, go_on))
         told.tell(since, why="stream_trimmed")
 
-    return StreamBridge(
+    made = StreamBridge(
         reactor,
         bridge.name,
         bridge.url.reveal(),
         rules,
         LocalPublisher(realm, bridge_principal(bridge)),
         offsets=StreamOffsets(bridge.state_folder / file),
-        sessions=Kills(realm),
-        history=realm.history,
+        sessions=Kills(realm, by=f"bridge {bridge.name}"),
+        history=history,
         tell_gap=tell_gap,
         ca_file=None if bridge.ca_file is None else str(bridge.ca_file),
         ping_seconds=bridge.ping_seconds,
@@ -59,3 +60,4 @@ def stream_bridge_of(
         oldest=bridge.offset == "oldest",
         dead_letter_suffix=bridge.dead_letter,
     )
+    return Bridged(bridge, content_of(bridge.ca_file), made, history)

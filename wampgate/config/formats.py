@@ -71,6 +71,15 @@ def endpoint_kind(endpoint: str) -> str:
     return _UNESCAPED_COLON.split(endpoint)[0]
 
 
+def is_private_endpoint(endpoint: str) -> bool:
+    """Whether nothing but this machine can reach a Twisted server endpoint, by its text: loopback, or a Unix socket."""
+    kind, *arguments = _UNESCAPED_COLON.split(endpoint)
+    if kind == "unix":
+        return True
+    interfaces = [argument.partition("=")[2] for argument in arguments if argument.startswith("interface=")]
+    return kind in ("tcp", "ssl") and bool(interfaces) and _is_loopback(interfaces[-1].replace("\\:", ":"))
+
+
 def is_redis_url(text: str) -> bool:
     """Whether a text is ``redis://`` or ``rediss://``, with host, and optionally user, password, port and database.
 

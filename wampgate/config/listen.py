@@ -20,6 +20,8 @@ class Listen(Section, frozen=True, kw_only=True):
         proxy_protocol: whether a trusted proxy stands before it that begins each
             connection with a PROXY protocol header (version 1 or 2).
         client_certificates: null, or whose certificates clients of an ``ssl:`` endpoint may show.
+        reuse_port: whether another process may listen on the same port, such as the router that is to take this one's
+            place (SO_REUSEPORT); ``docs/operating.md``.
         serves: any of ``wamp`` (WebSockets at ``/ws``, and RawSocket), ``page`` and ``backend`` (HTTP for
             backends: ``docs/http.md``); ``/health/live`` is answered everywhere.
     """
@@ -36,6 +38,16 @@ class Listen(Section, frozen=True, kw_only=True):
             ("endpoint",),
             "an endpoint without haproxy:, which believes everyone; set proxy_protocol beside the endpoint itself",
             lambda endpoint: "haproxy:" if endpoint_kind(endpoint) == "haproxy" else None,
+        ),
+        Check(
+            "reuse_port",
+            ("endpoint", "reuse_port"),
+            "false, or an endpoint of kind tcp: or ssl:",
+            lambda endpoint, shares: (
+                f"true with an endpoint of kind {endpoint_kind(endpoint)}"
+                if shares and endpoint_kind(endpoint) not in ("tcp", "ssl")
+                else None
+            ),
         ),
         Check(
             "serves",
@@ -58,6 +70,7 @@ class Listen(Section, frozen=True, kw_only=True):
     endpoint: Endpoint
     proxy_protocol: bool = False
     client_certificates: ClientCertificates | None = None
+    reuse_port: bool = False
     serves: Annotated[
         tuple[Literal["wamp", "page", "backend"], ...],
         Meta(min_length=1, description='a list of at least one of "wamp", "page" and "backend"'),

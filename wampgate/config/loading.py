@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
+from wampgate.config.comments import without_comments
 from wampgate.config.errors import ConfigurationError, Problem
 from wampgate.config.reading import JsonObject, read
 from wampgate.config.references import References
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from wampgate.config.model import Configuration
 
 
+SCHEMA_KEY: Final = "$schema"
+"""At the top it names a JSON Schema for editors; it means nothing to the router."""
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Configuration:
-    """Load a configuration file.
+    """Load a configuration file: JSON, in which ``//`` and ``/* */`` comments and trailing commas may stand.
 
     Args:
         path: the file. Relative paths in it (``${file:…}``, a store's ``path``,
@@ -38,7 +43,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise _unusable(path, "no such file; name another with --config, or write one as in examples/router/") from None
+        raise _unusable(path, "no such file; name another with --config, or let `wampgate init` write one") from None
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "not a legal path"
         raise _unusable(path, f"can't be read: {reason}; name another with --config") from None
@@ -51,15 +56,18 @@ def _text(path: Path) -> str:
 
 def _decoded(text: str, path: Path) -> object:
     try:
-        return json.loads(text, object_pairs_hook=JsonObject, parse_constant=_refuse_constant)
+        document = json.loads(without_comments(text), object_pairs_hook=JsonObject, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        comment = "; JSON has no comments" if text[error.pos : error.pos + 1] in ("/", "#") else ""
+        comment = "; comments are written // or /* */" if text[error.pos : error.pos + 1] in ("/", "#") else ""
         place = f"line {error.lineno}, column {error.colno}"
         raise _unusable(path, f"{place}: expected JSON, got: {error.msg}{comment}") from None
     except RecursionError:
         raise _unusable(path, "expected JSON, got objects or lists nested too deeply") from None
     except ValueError:
         raise _unusable(path, "expected JSON, got NaN, Infinity or a number of thousands of digits") from None
+    if isinstance(document, dict) and isinstance(document.get(SCHEMA_KEY), str):
+        del document[SCHEMA_KEY]
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:

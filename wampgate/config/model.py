@@ -4,6 +4,11 @@
     ├── listen       Listen…
     ├── limits       Limits
     ├── compression  Compression | null
+    ├── drain        Drain
+    ├── admin        Admin | null
+    ├── tracing      Tracing | null
+    ├── log          Log: Levels
+    ├── audit        Audit | null
     └── realms       Realm…
         ├── store            PostgresStore | SqliteStore | null
         ├── authentication   Authentication: TicketAuthentication, AnonymousAuthentication, Principal…
@@ -17,19 +22,25 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
+from wampgate.config.admin import Admin
+from wampgate.config.audit import Audit
 from wampgate.config.authorization import Authorization, Rule, Topic
 from wampgate.config.compression import Compression
 from wampgate.config.cookies import open_origin
 from wampgate.config.credentials import nothing_to_bind_to
+from wampgate.config.drain import Drain
 from wampgate.config.dynamic import unanswered
 from wampgate.config.formats import endpoint_kind
 from wampgate.config.limits import Limits
 from wampgate.config.listen import Listen
+from wampgate.config.log import Log
 from wampgate.config.realm import AnonymousAuthentication, Authentication, Realm
 from wampgate.config.section import Check, Section, Unique
+from wampgate.config.tracing import Tracing
 from wampgate.config.values import Farewell, Host, Origin, Proxy, Seconds
 
 __all__ = [
+    "Admin",
     "AnonymousAuthentication",
     "Authentication",
     "Authorization",
@@ -62,6 +73,14 @@ def _no_certificates(listen: tuple[Listen, ...], realms: tuple[Realm, ...]) -> s
     return None if index is None else f"none for realms[{index}]"
 
 
+def _taken(listen: tuple[Listen, ...], admin: Admin | None) -> str | None:
+    """Which listener has the operators' endpoint already; None if none has, or any free port will do."""
+    if admin is None or admin.endpoint.startswith(("tcp:0:", "ssl:0:")):
+        return None
+    endpoints = [listener.endpoint for listener in listen]
+    return f"that of listen[{endpoints.index(admin.endpoint)}]" if admin.endpoint in endpoints else None
+
+
 class Configuration(Section, frozen=True, kw_only=True):
     """router.json as a whole.
 
@@ -80,6 +99,11 @@ class Configuration(Section, frozen=True, kw_only=True):
         expiry_warning_seconds: so long before a token ends its session is told on ``wampgate.auth.expiring``.
         limits: what protects the router and its clients from one another.
         compression: null, or the section by which messages on WebSockets are compressed.
+        drain: how the router ends. ``docs/operating.md``.
+        admin: null, or the listener for operators: metrics, readiness, the status page. ``docs/metrics.md``.
+        log: what is logged, and how. ``docs/logs.md``.
+        audit: null, or where it is kept who came in, who was refused what, and what operators did. ``docs/audit.md``.
+        tracing: null, or where traces of what is published and called go. ``docs/tracing.md``.
         realms: at least one.
     """
 
@@ -101,6 +125,12 @@ class Configuration(Section, frozen=True, kw_only=True):
             ("listen", "realms"),
             "a listener with TLS, where a realm demands a channel binding",
             nothing_to_bind_to,
+        ),
+        Check(
+            "admin",
+            ("listen", "admin"),
+            "an endpoint of its own, beside those of listen",
+            _taken,
         ),
         Check(
             "origins",
@@ -132,6 +162,11 @@ class Configuration(Section, frozen=True, kw_only=True):
     expiry_warning_seconds: Seconds = 60.0
     limits: Limits = Limits()
     compression: Compression | None = None
+    drain: Drain = Drain()
+    admin: Admin | None = None
+    log: Log = Log()
+    audit: Audit | None = None
+    tracing: Tracing | None = None
     realms: Annotated[
         tuple[Realm, ...],
         Meta(min_length=1, description="a list of at least one realm", extra={"unique": Unique(("name",))}),

@@ -38,9 +38,10 @@ class Subscription:
         topic, match: the topic or pattern.
         created: when it came to be, in seconds since 1970.
         subscribers: who has subscribed, in that order.
+        events: how many were delivered to them.
     """
 
-    __slots__ = ("_recipients", "created", "id", "match", "subscribers", "topic")
+    __slots__ = ("_recipients", "created", "events", "id", "match", "subscribers", "topic")
 
     def __init__(self, subscription_id: int, topic: str, match: Match, created: float) -> None:
         self.id = subscription_id
@@ -48,6 +49,7 @@ class Subscription:
         self.topic = topic
         self.match = match
         self.subscribers: dict[Session, None] = {}
+        self.events = 0
         self._recipients: tuple[Session, ...] | None = None
 
     @property
@@ -74,6 +76,7 @@ class Broker:
 
     Attributes:
         observer: told of what becomes of subscriptions; None if nobody wants to know.
+        ended: told of each subscription that has lost its last subscriber; None if nobody wants to know.
         publications: how many were accepted, ever.
         events: how many were delivered for them, ever: one for each subscriber of each subscription.
     """
@@ -89,6 +92,7 @@ class Broker:
         retained: RetainedEvents | None = None,
     ) -> None:
         self.observer: SubscriptionObserver | None = None
+        self.ended: Callable[[Subscription], None] | None = None
         self.publications = 0
         self.events = 0
         self._deliver = deliver
@@ -107,6 +111,11 @@ class Broker:
 
     def __len__(self) -> int:
         return len(self._patterns)
+
+    @property
+    def retained(self) -> RetainedEvents | None:
+        """The retained events; None where none are."""
+        return self._retained
 
     def subscriptions(self) -> Iterable[Subscription]:
         """Every subscription that has a subscriber."""
@@ -190,6 +199,21 @@ class Broker:
             self._outlets.set(uri, match, ways)
         ways.append((session, outlet))
 
+    def lead_out_no_more(self, session: Session) -> None:
+        """Hand nothing more to the outlets of a session."""
+        if self._outlets is None:
+            return
+        for ways in self._outlets.values():
+            ways[:] = [way for way in ways if way[0] is not session]
+        if not any(self._outlets.values()):
+            self._outlets = None
+
+    def treat(self, topics: Topics, history: History | None, retained: RetainedEvents | None) -> None:
+        """Treat topics in another way from now on; see the class for the arguments."""
+        self._topics = topics if len(topics) else None
+        self._history = history
+        self._retained = retained
+
     def unsubscribe(self, session: Session, subscription_id: int) -> None:
         """Remove a subscriber.
 
@@ -265,7 +289,9 @@ class Broker:
                     if may_be_lost is None
                     else may_be_lost.event(subscription, publication, details)
                 )
-                self.events += len(recipients)
+                count = len(recipients)
+                self.events += count
+                subscription.events += count
                 self._deliver(event, payload, recipients)
         # What is sealed is of no use to who is not told how.
         if self._outlets is not None and seal is None:
@@ -300,6 +326,8 @@ class Broker:
             if not subscription.subscribers:
                 self._patterns.remove(subscription.topic, subscription.match)
                 del self._subscription_by_id[subscription.id]
+                if self.ended is not None:
+                    self.ended(subscription)
                 for watcher in self._watchers:
                     watcher.ended(subscription.topic, subscription.match)
         for subscription in dropped:

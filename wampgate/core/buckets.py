@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
     from wampgate.core.session import Session
+
+    _Kinds: TypeAlias = "tuple[_Bucket | None, ...]"
 
 SUBSCRIBES: Final = 0
 PUBLISHES: Final = 1
@@ -104,14 +107,21 @@ class Buckets:
         now: Callable[[], float],
     ) -> None:
         self._now = now
-        self._session = _of("session", session, burst_seconds)
-        self._authid = _of("authid", authid or Rates(), burst_seconds)
-        self._address = _of("address", address or Rates(), burst_seconds)
-        self._shared = tuple(
-            self._authid[kind] is not None or self._address[kind] is not None for kind in range(len(_KINDS))
-        )
         self._full_by_authid = _FullByOwner()
         self._full_by_address = _FullByOwner()
+        self._measure(
+            _of("session", session, burst_seconds),
+            _of("authid", authid or Rates(), burst_seconds),
+            _of("address", address or Rates(), burst_seconds),
+        )
+
+    def adopt(self, other: Buckets) -> None:
+        """Count by the rates of others from now on; how full each owner's buckets are, stays."""
+        self._measure(other._session, other._authid, other._address)
+
+    def _measure(self, session: _Kinds, authid: _Kinds, address: _Kinds) -> None:
+        self._session, self._authid, self._address = session, authid, address
+        self._shared = tuple(authid[kind] is not None or address[kind] is not None for kind in range(len(_KINDS)))
 
     def exceeded(self, kind: int, session: Session) -> Exceeded | None:
         """Count a message; the limit that it goes beyond, None if it may pass.
@@ -177,5 +187,5 @@ class _FullByOwner:
         self._sweep_at = max(_MANY, 2 * len(self._full_by_owner))
 
 
-def _of(owner: str, rates: Rates, burst_seconds: float) -> tuple[_Bucket | None, ...]:
+def _of(owner: str, rates: Rates, burst_seconds: float) -> _Kinds:
     return tuple(_Bucket(kind, owner, rate, burst_seconds) if rate else None for kind, rate in enumerate(rates))

@@ -39,9 +39,10 @@ class Calling:
         Raises:
             ProtocolViolation: it needs a feature that this session has not announced, or its id is in use.
         """
+        requests = self._requests
+        requests.calls += 1
         if message.request <= session.last_request and self._continued(session, message, payload):
             return
-        requests = self._requests
         requests.begin(session, message)
         options = message.options
         if options.progress or options.ppt_scheme or options.enc_algo is not None:
@@ -68,11 +69,15 @@ class Calling:
         if not decision.allowed:
             requests.refuse(session, message, requests.refusal(session, "call", message.procedure, "exact", decision))
         elif session.calls is not None and len(session.calls) >= requests.limits.calls:
+            requests.allowed("call")
             requests.refuse(session, message, requests.limit("calls", requests.limits.calls))
         else:
             try:
                 self._dealer.call(session, message, payload, decision.disclose)
             except RequestRefused as refusal:
+                if refusal.error == uri.NO_SUCH_PROCEDURE:
+                    # All others the dealer has counted.
+                    requests.allowed("call")
                 requests.refuse(session, message, refusal)
         if session.inbox is not None and message.request in session.inbox.early:
             self._go_on_with_early(session, session.inbox, message.request)
@@ -148,7 +153,9 @@ class Calling:
         match = message.options.match
         if not decision.allowed:
             requests.refuse(session, message, requests.refusal(session, "register", message.procedure, match, decision))
-        elif session.registrations is not None and len(session.registrations) >= requests.limits.registrations:
+            return
+        requests.allowed("register")
+        if session.registrations is not None and len(session.registrations) >= requests.limits.registrations:
             requests.refuse(session, message, requests.limit("registrations", requests.limits.registrations))
         else:
             try:
@@ -174,6 +181,7 @@ class Calling:
         Raises:
             ProtocolViolation: it answers nothing that this session was ever asked.
         """
+        self._requests.yields += 1
         self._dealer.yielded(session, message, payload)
 
     def failed(self, session: Session, message: Error, payload: Payload) -> None:

@@ -47,6 +47,7 @@ class uri:  # noqa: N801 - reads as the prefix of what it holds: uri.NOT_AUTHORI
 
     # Our own, where the specification has no word for it.
     LIMIT_EXCEEDED: Final = "wampgate.error.limit_exceeded"
+    INVALID_CONFIGURATION: Final = "wampgate.error.invalid_configuration"
     REGISTRATION_DISPLACED: Final = "wampgate.error.registration_displaced"
     ORGANIZATION_REQUIRED: Final = "wampgate.error.organization_required"
     TOKEN_REVOKED: Final = "wampgate.close.token_revoked"  # noqa: S105 - a URI, no secret

@@ -54,6 +54,11 @@ class Guesses:
         self._since = now()
         self._failures = 0
 
+    def adopt(self, limit: int, total: int) -> None:
+        """Count by other limits from now on; what was counted stays. See the class for the arguments."""
+        self._limit = limit
+        self._total = total
+
     def exhausted(self, address: str) -> str | None:
         """The limit (its key) because of which this address has to wait for its minute to end; None if it need not."""
         known = self._addresses.get(address)

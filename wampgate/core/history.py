@@ -113,10 +113,34 @@ class History:
     def __len__(self) -> int:
         return len(self._rings)
 
+    @property
+    def events(self) -> int:
+        """How many events are kept; counts them by topic."""
+        return sum(map(len, self._rings.values()))
+
     def options(self, topic: str) -> HistoryOptions | None:
         """What is kept of a topic; None for nothing."""
         options = self._topics.of(topic)
         return None if options is None else options.history
+
+    def adopt(self, bounds: HistoryBounds) -> None:
+        """Keep within other bounds, and by the topics' options as they are now, which have changed.
+
+        What a topic has goes with its history, and with the place where it was kept: another one's epochs know nothing
+        of it. All else stays, and its epoch with it.
+        """
+        self._bounds = bounds
+        now = self._now()
+        for topic, ring in list(self._rings.items()):
+            options = self.options(topic)
+            if options is None or options.store != ring.options.store:
+                del self._rings[topic]
+                self._floor = max(self._floor, ring.last_sequence)
+                self._let_go(ring, ring.clear())
+            else:
+                ring.options = options
+                self._let_go(ring, ring.trim(now))
+        self._evict()
 
     # --- what is kept ---
 
@@ -296,6 +320,15 @@ class History:
     def provide(self, uri: str, match: Match, source: EventsAfter) -> None:
         """Ask a source for positions on its topics that are older than what is kept here."""
         self._sources.set(uri, match, source)
+
+    def withdraw(self, uri: str, match: Match, source: EventsAfter) -> None:
+        """Ask a source no more, unless another one has taken its place."""
+        if self._sources.get(uri, match) is source:
+            self._sources.remove(uri, match)
+
+    def has(self, topic: str) -> bool:
+        """Whether anything of a topic is kept, or was and is forgotten."""
+        return topic in self._rings
 
     def source(self, topic: str) -> EventsAfter | None:
         """Whom to ask about a topic's older events."""

@@ -23,16 +23,20 @@ class Kills:
 
     Args:
         realm: whose sessions.
+        by: who ends them, for the record, where no caller is named.
         belongs: whether a session belongs to an organization, by today's memberships;
             None where only signed tokens say so.
     """
 
-    def __init__(self, realm: Realm, belongs: Callable[[Session, str], bool] | None = None) -> None:
+    def __init__(
+        self, realm: Realm, belongs: Callable[[Session, str], bool] | None = None, *, by: str = "the router"
+    ) -> None:
         self._realm = realm
+        self._by = by
         self._belongs = belongs
 
     def end(
-        self, by: EndBy, value: str, reason: str = uri.KILLED, message: str = MESSAGE, spare: Session | None = None
+        self, by: EndBy, value: str, reason: str = uri.KILLED, message: str = MESSAGE, caller: Session | None = None
     ) -> int:
         """End all sessions that something is true of; how many those were.
 
@@ -42,11 +46,11 @@ class Kills:
                 a session id in decimal digits.
             reason: a URI, for the peers.
             message: one sentence, for the peers.
-            spare: who lives on all the same.
+            caller: who wants it, and lives on all the same.
         """
         concerned = self._test(by, value)
-        sessions = [s for s in self._realm.sessions.values() if s is not spare and concerned(s)]
-        return self.end_these(sessions, reason, message)
+        sessions = [s for s in self._realm.sessions.values() if s is not caller and concerned(s)]
+        return self.end_these(sessions, reason, message, caller)
 
     def end_subscribers(self, uri: str, match: Match) -> int:
         """End all sessions with a subscription that this one covers; how many those were."""
@@ -62,9 +66,17 @@ class Kills:
         }
         return self.end_these(sessions)
 
-    def end_these(self, sessions: Collection[Session], reason: str = uri.KILLED, message: str | None = MESSAGE) -> int:
+    def end_these(
+        self,
+        sessions: Collection[Session],
+        reason: str = uri.KILLED,
+        message: str | None = MESSAGE,
+        caller: Session | None = None,
+    ) -> int:
         """End sessions; how many those were. See :meth:`end`; without a message, the peers get none."""
+        by = self._by if caller is None else f"{caller.principal.authid!r} ({caller.principal.authrole})"
         for session in sessions:
+            self._realm.record("killed", session, by=by, reason=reason, message=message)
             self._realm.goodbye(session, reason, message)
         return len(sessions)
 

@@ -95,6 +95,7 @@ class LocalPublisher:
             excluded.append(self._session.id)
         options = PublishOptions(exclude=excluded or None)
         payload = Payload(list(args), kwargs) if encoded is None else encoded
+        self._realm.requests.inside += 1
         return self._realm.broker.publish(
             self._session, topic, options, payload, decision.disclose, publication=publication
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import RequestRefused, StoreUnavailable, uri
@@ -13,13 +14,15 @@ from wampgate.wire.messages import Error, Invocation, RegisterOptions, Yield, Yi
 from wampgate.wire.payload import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from wampgate.core.decisions import Pending
     from wampgate.core.realm import Realm
     from wampgate.core.session import Session
     from wampgate.core.trace_context import TraceContext
     from wampgate.wire.messages import Message
+
+    Procedure: TypeAlias = Callable[["Asked"], Awaitable[None] | None]
 
 ROUTER: Final = Principal("wampgate", "wampgate", "router", "router")
 
@@ -88,18 +91,48 @@ class Procedures:
     Args:
         realm: where.
         run: starts a coroutine.
+        watch: puts what is to be told of calls before a procedure of a name; None for nothing.
     """
 
-    def __init__(self, realm: Realm, run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(
+        self,
+        realm: Realm,
+        run: Callable[[Coroutine[Any, Any, None]], None],
+        watch: Callable[[Realm, str, Procedure], Procedure] | None = None,
+    ) -> None:
         self._realm = realm
         self._run = run
+        self._watch = watch
         self._session = local_session(realm, ROUTER, self._receive)
-        self._procedure_by_registration: dict[int, Callable[[Asked], Awaitable[None] | None]] = {}
+        self._procedure_by_registration: dict[int, Procedure] = {}
+        self._registration_by_name: dict[str, int] = {}
+        self._added: set[str] = set()
 
-    def add(self, name: str, procedure: Callable[[Asked], Awaitable[None] | None]) -> None:
-        """Register a procedure: a function, or one that makes a coroutine. It may raise RequestRefused."""
+    def add(self, name: str, procedure: Procedure) -> None:
+        """Register a procedure: a function, or one that makes a coroutine. It may raise RequestRefused.
+
+        One of the same name takes the other's place; its registration stays what it was.
+        """
+        if self._watch is not None:
+            procedure = self._watch(self._realm, name, procedure)
+        self._added.add(name)
+        there = self._registration_by_name.get(name)
+        if there is not None:
+            self._procedure_by_registration[there] = procedure
+            return
         registration = self._realm.dealer.register(self._session, name, RegisterOptions(disclose_caller=True))
         self._procedure_by_registration[registration.id] = procedure
+        self._registration_by_name[name] = registration.id
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Take back what is not added again within; what was called already is still answered."""
+        self._added.clear()
+        yield
+        for name in [name for name in self._registration_by_name if name not in self._added]:
+            registration = self._registration_by_name.pop(name)
+            self._realm.dealer.unregister(self._session, registration)
+            del self._procedure_by_registration[registration]
 
     def answer(self, request: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Send a result to the caller of a request, if it is still there."""

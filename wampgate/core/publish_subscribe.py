@@ -41,6 +41,7 @@ class PublishSubscribe:
             ProtocolViolation: the payload is sealed, and this session has not announced that it sends such.
         """
         requests = self._requests
+        requests.publishes += 1
         requests.begin(session, message)
         options = message.options
         if options.ppt_scheme or options.enc_algo is not None:
@@ -67,6 +68,7 @@ class PublishSubscribe:
         try:
             publication = self._broker.publish(session, message.topic, options, payload, decision.disclose)
         except RequestRefused as refusal:
+            self._requests.allowed("publish")
             self._refuse_publish(session, message, refusal)
             return
         if options.acknowledge:
@@ -95,7 +97,9 @@ class PublishSubscribe:
         match = message.options.match
         if not decision.allowed:
             requests.refuse(session, message, requests.refusal(session, "subscribe", message.topic, match, decision))
-        elif session.subscriptions is not None and len(session.subscriptions) >= requests.limits.subscriptions:
+            return
+        requests.allowed("subscribe")
+        if session.subscriptions is not None and len(session.subscriptions) >= requests.limits.subscriptions:
             requests.refuse(session, message, requests.limit("subscriptions", requests.limits.subscriptions))
         else:
             subscription = self._broker.subscribe(session, message.topic, match, request=message.request)

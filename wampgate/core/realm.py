@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from wampgate.core.broker import Broker
@@ -11,6 +12,7 @@ from wampgate.core.dealer import Dealer
 from wampgate.core.decisions import Decision
 from wampgate.core.errors import JoinRefused, ProtocolViolation, uri
 from wampgate.core.gaps import Gap, Gaps
+from wampgate.core.histogram import Histogram
 from wampgate.core.ids import PublicationIds
 from wampgate.core.limits import SessionLimits
 from wampgate.core.meta import MetaEvents
@@ -61,6 +63,7 @@ class Realm:
         overdone: told of each session that has sent too much for too long.
         goodbye: ends a session from our side, for a reason (a URI) and with a message, if there is one.
         joined, left: told, in this order, of each session that comes, with the time when it began to, and goes.
+        reconsidered: told of each session whose rights may have changed.
         visibility: which sessions each session may see.
         meta: tells of what comes and goes.
         testaments: what sessions leave to be published.
@@ -72,6 +75,7 @@ class Realm:
         requests: checks, counts and refuses what sessions ask for.
         record: takes the operator's lines.
         counters: what happened here, by name, for metrics.
+        revocation_seconds: how long it took, from hearing of a change of rights to having acted on it.
     """
 
     def __init__(
@@ -99,13 +103,14 @@ class Realm:
         self.overdone: Callable[[Session], None] = _unheard
         self.goodbye: Callable[[Session, str, str | None], None] = _unheard
         self.counters: Counter[str] = Counter()
+        self.revocation_seconds = Histogram()
         self.topics = topics or Topics()
         self.history = history
         if history is not None:
             history.counters = self.counters
         self.roles = announced(history=history is not None, retention=retention is not None)
-        retained = None if retention is None else RetainedEvents(self.topics, retention, self.counters)
-        self.broker = Broker(deliver, PublicationIds(), self.topics, history=history, retained=retained)
+        self._retained = None if retention is None else RetainedEvents(self.topics, retention, self.counters)
+        self.broker = Broker(deliver, PublicationIds(), self.topics, history=history, retained=self._retained)
         self.gaps = Gaps(self.broker)
         self.dealer = Dealer(deliver, deadlines)
         self._authorizer = authorizer
@@ -116,21 +121,82 @@ class Realm:
         # Who comes is told of before anything may end it, who goes before anything of it is forgotten.
         self.joined: list[Callable[[Session, float], None]] = [self.meta.joined]
         self.left: list[Callable[[Session], None]] = [self.meta.left]
+        self.reconsidered: list[Callable[[Session], None]] = []
         self._revocations = Revocations(self, deliver, record)
+        self._received: Counter[str] = Counter()
         self.requests = requests = Requests(self, deliver, limits or SessionLimits(), buckets)
         publish_subscribe = PublishSubscribe(requests, self.broker, self.topics, deliver)
         calling = Calling(requests, self.dealer, deliver)
         self.handlers: dict[type[Message], Callable[[Session, Any, Payload], None]] = {
             Publish: publish_subscribe.publish,
-            Subscribe: publish_subscribe.subscribe,
-            Unsubscribe: publish_subscribe.unsubscribe,
+            Subscribe: self._counted(publish_subscribe.subscribe),
+            Unsubscribe: self._counted(publish_subscribe.unsubscribe),
             Call: calling.call,
-            Cancel: calling.cancel,
+            Cancel: self._counted(calling.cancel),
             Yield: calling.yielded,
-            Error: calling.failed,
-            Register: calling.register,
-            Unregister: calling.unregister,
+            Error: self._counted(calling.failed),
+            Register: self._counted(calling.register),
+            Unregister: self._counted(calling.unregister),
         }
+
+    def _counted(self, handler: Callable[[Session, Any, Payload], None]) -> Callable[[Session, Any, Payload], None]:
+        """A handler of messages that are rare enough to be counted by name; the others count by themselves."""
+        received = self._received
+
+        def handle(session: Session, message: Message, payload: Payload) -> None:
+            received[type(message).__name__.upper()] += 1
+            handler(session, message, payload)
+
+        return handle
+
+    def allowed(self, action: Action) -> int:
+        """How often sessions were allowed something, ever."""
+        # What was published and called is counted anyway, by those who do it.
+        done = {"publish": self.broker.publications - self.requests.inside, "call": self.dealer.calls}
+        return done.get(action, 0) + self.counters[f"allowed_{action}"]
+
+    @property
+    def received(self) -> Mapping[str, int]:
+        """How many messages of each type have come from sessions that have joined, ever; GOODBYE and ABORT left out."""
+        requests = self.requests
+        return {"PUBLISH": requests.publishes, "CALL": requests.calls, "YIELD": requests.yields, **self._received}
+
+    def adopt(
+        self, *, authorizer: Authorizer, admission: Admission, authenticators: Mapping[str, Authenticator]
+    ) -> None:
+        """Let others decide from now on; who is here is not looked at. See :meth:`reconsider`."""
+        self._authorizer = authorizer
+        self.admission = admission
+        self.authenticators = authenticators
+
+    def limit(self, limits: SessionLimits) -> None:
+        """Let sessions hold so much from now on; nobody loses what it holds already."""
+        before, self.requests.limits = self.requests.limits, limits
+        if limits.sessions_per_authid and not before.sessions_per_authid:
+            self.sessions_by_authid.update(session.principal.authid for session in self.sessions.values())
+        elif not limits.sessions_per_authid:
+            self.sessions_by_authid.clear()
+
+    def treat(self, topics: Topics, history: History | None, retention: RetentionBounds | None) -> None:
+        """Treat topics in another way from now on.
+
+        Args:
+            topics: the options; what :attr:`topics` is says the same from now on.
+            history: keeps events by :attr:`topics`; the same one as before where there was one and there is one still.
+            retention: what retained events may take; None for none at all.
+        """
+        self.topics.become(topics)
+        if history is not None:
+            history.counters = self.counters
+        self.history = history
+        if retention is None:
+            self._retained = None
+        elif self._retained is None:
+            self._retained = RetainedEvents(self.topics, retention, self.counters)
+        else:
+            self._retained.adopt(retention, time())
+        self.roles = announced(history=history is not None, retention=retention is not None)
+        self.broker.treat(self.topics, history, self._retained)
 
     def check_place(self, principal: Principal) -> None:
         """See that a principal may have one more session.
@@ -163,6 +229,8 @@ class Realm:
             session: who has joined.
             since: when it began to, by the monotonic clock.
         """
+        session.since = since
+        self.counters["joined"] += 1
         for joined in self.joined:
             joined(session, since)
 
@@ -254,6 +322,8 @@ class Realm:
     def reconsider(self, session: Session) -> None:
         """Let go of what a session's rights no longer allow, and ask anew for what it waits for; see ``revocation``."""
         self._revocations.reconsider(session)
+        for reconsidered in self.reconsidered:
+            reconsidered(session)
 
 
 def _unheard(*_: object) -> None:

@@ -39,7 +39,7 @@ class Requests:
         buckets: the rates; None where there are none.
         publishes, calls, yields: how many PUBLISH, CALL and YIELD messages have come, ever. Plain numbers, since each
             message costs an addition; what is rarer is counted by name.
-        allowed_publishes, allowed_calls: how many of them were allowed, ever.
+        inside: how many publications the router's own adapters have made, which are no session's.
         waiting: told of each request that has to wait; what it returns is done in place of what
             would be once it is decided. None where nobody wants to know.
     """
@@ -51,7 +51,7 @@ class Requests:
         self.limits = limits
         self.buckets = buckets
         self.publishes = self.calls = self.yields = 0
-        self.allowed_publishes = self.allowed_calls = 0
+        self.inside = 0
         self.waiting: Callable[[Session, Message, Act], Act] | None = None
 
     def begin(self, session: Session, message: Any) -> None:
@@ -125,7 +125,7 @@ class Requests:
             session.link.pause()
 
     def allowed(self, action: Action) -> None:
-        """Count a decision that is neither of a PUBLISH nor of a CALL."""
+        """Count what was allowed; of PUBLISH and CALL only what got no further: see :meth:`Realm.allowed`."""
         self._realm.counters[f"allowed_{action}"] += 1
 
     def refusal(

@@ -116,6 +116,22 @@ class RetainedEvents:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def adopt(self, bounds: RetentionBounds, now: float) -> None:
+        """Keep within other bounds, and by the topics' options as they are now, which may have changed.
+
+        Args:
+            bounds: what all may take.
+            now: in seconds since 1970.
+        """
+        self._bounds = bounds
+        for kept in list(self._kept):
+            treated = self._topics.of(kept.event.topic)
+            if treated is not None and not treated.retain:
+                self._evict(kept)
+        self._expire(now)
+        for share in list(self._shares.values()):
+            self._trim((), share)
+
     # --- what is kept ---
 
     def published(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wampgate.core import errors
 from wampgate.core.errors import JoinRefused, ProtocolViolation, StoreUnavailable, ending_by_goodbye, ending_of, uri
 from wampgate.core.features import taken_by
+from wampgate.core.guessing import alone, check_names, guess_of_hello
 from wampgate.core.ids import random_id
 from wampgate.core.interfaces import NOT_ACCEPTED, Challenge
 from wampgate.core.private import EXPIRING
@@ -72,7 +73,9 @@ class Router:
 
     Attributes:
         realms: the realms, by name.
+        draining: whether it is on its way out and takes no more sessions.
         counters: what happened to sessions that have not joined, by name, for metrics.
+        received: how many messages of each type have come that are not routed: HELLO, AUTHENTICATE, GOODBYE, ABORT.
     """
 
     def __init__(
@@ -92,7 +95,9 @@ class Router:
         subscription_revocation: RevocationTold = "auto",
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self.realms = {realm.name: realm for realm in realms}
+        self.received: Counter[str] = Counter()
+        self.draining = False
+        self.realms: dict[str, Realm] = {}
         self._deliver = deliver
         self._record = record
         self._deadlines = deadlines
@@ -106,9 +111,32 @@ class Router:
         self._revocation = subscription_revocation
         # One object for all sessions' deadlines.
         self._when_due = self._due
-        for realm in self.realms.values():
-            realm.overdone = self._overdone
-            realm.goodbye = self.goodbye
+        for realm in realms:
+            self.take(realm)
+
+    # --- what a reload and a shutdown change ---
+
+    def take(self, realm: Realm) -> None:
+        """Let sessions join a realm from now on."""
+        self.realms[realm.name] = realm
+        realm.overdone = self._overdone
+        realm.goodbye = self.goodbye
+
+    def adopt(
+        self,
+        *,
+        hello_seconds: float,
+        join_seconds: float,
+        warn_seconds: float,
+        goodbye: Farewell,
+        subscription_revocation: RevocationTold,
+    ) -> None:
+        """Open and end sessions in another way from now on; see the class for the arguments."""
+        self._hello_seconds = hello_seconds
+        self._join_seconds = join_seconds
+        self._warn_seconds = warn_seconds
+        self._farewell = goodbye
+        self._revocation = subscription_revocation
 
     # --- what the transport tells ---
 
@@ -219,6 +247,7 @@ class Router:
 
     def _step(self, session: Session, message: Message) -> None:
         """Take a message that is not routed: the table of states, by what each one waits for."""
+        self.received[type(message).__name__.upper()] += 1
         match session.state, message:
             case State.OPENING, Hello():
                 self._hello(session, message)
@@ -245,6 +274,9 @@ class Router:
         roles = message.details.roles
         if not (roles.publisher or roles.subscriber or roles.caller or roles.callee):
             raise ProtocolViolation("HELLO.Details.roles names no role of a client")
+        if self.draining:
+            self._refuse(session, errors.SHUTDOWN, "the router is shutting down; come back in a moment")
+            return
         realm = self.realms.get(message.realm)
         if realm is None:
             if is_uri(message.realm):
@@ -260,7 +292,7 @@ class Router:
             self._no_method(session, methods, realm)
             return
         session.joining = Joining(realm, message.details, authenticator, self._deadlines.now())
-        guess = _guess_of_hello(session, authenticator.authmethod)
+        guess = guess_of_hello(session, authenticator.authmethod)
         if guess is None:
             self._run(self._ask(session, authenticator.hello(message.details, session.connection)))
         else:
@@ -286,7 +318,7 @@ class Router:
             raise ProtocolViolation("no challenge was sent")
         session.state = State.AUTHENTICATING
         # Equal tickets need one look-up; equal answers to different challenges are guesses of their own.
-        guess = message.signature if joining.challenge.method == "ticket" else _alone(session)
+        guess = message.signature if joining.challenge.method == "ticket" else alone(session)
         self._attempt(session, guess, message)
 
     def _attempt(self, session: Session, guess: str, answer: Authenticate | None) -> None:
@@ -366,7 +398,7 @@ class Router:
         if session.state is not State.AUTHENTICATING:
             return
         realm = joining.realm
-        _check_names(principal)
+        check_names(principal)
         realm.check_place(principal)
         promised = None if joining.challenge is None else joining.challenge.session
         session.joining = None
@@ -453,36 +485,8 @@ class Router:
         session.joining = None
         if before is State.ESTABLISHED:
             session.realm.leave(session, reason)
-            self._record("left", session)
+            self._record("left", session, reason=reason)
 
 
 _NOT_ACCEPTED: Final = {"ticket": "the token is not accepted", "cookie": "the session cookie is not accepted"}
 """What methods say that have words of their own for a wrong guess."""
-
-
-def _guess_of_hello(session: Session, authmethod: str) -> str | None:
-    """What a HELLO has looked up, as it counts for the guesses of its address; None if nothing is looked up for it."""
-    if authmethod == "ticket":
-        return _shown_token(session.connection) if session.connection.shows_token else None
-    return None if authmethod == "anonymous" else _alone(session)
-
-
-def _alone(session: Session) -> str:
-    """Stands for a guess that no other session makes."""
-    return f"session {id(session)}"
-
-
-def _shown_token(connection: Connection) -> str:
-    """The token that came with the HTTP request."""
-    ticket = connection.bearer or (connection.query and connection.query.token)
-    return ticket.reveal() if ticket else ""
-
-
-def _check_names(principal: Principal) -> None:
-    """See that a principal's names can be told: text with NUL in it is binary data to readers of JSON.
-
-    Raises:
-        JoinRefused: they can't.
-    """
-    if "\0" in principal.authid or "\0" in principal.authrole:
-        raise JoinRefused(uri.AUTHENTICATION_DENIED, "the token is not accepted", "its authid or authrole holds NUL")

@@ -65,6 +65,7 @@ class Session:
         id: the WAMP session id; 0 before WELCOME.
         link: the way to the peer.
         expires: when its token ends, by the monotonic clock; None before that is known.
+        since: when it began to join, by the monotonic clock; 0 before it has joined.
         principal: who it is; only read once the session is established.
         subscriptions, registrations: what it holds, by id.
         buckets: when each kind's token bucket is full again; None before the first message that counts.
@@ -92,6 +93,7 @@ class Session:
         "principal",
         "realm",
         "registrations",
+        "since",
         "state",
         "subscriptions",
     )
@@ -107,6 +109,7 @@ class Session:
         self.joining: Joining | None = None
         self.deadline: Deadline | None = None
         self.expires: float | None = None
+        self.since = 0.0
         self.inbox: Inbox | None = None
         self.features = 0
         self.buckets: list[float] | None = None
@@ -160,4 +163,7 @@ def describe(session: Session) -> dict[str, Any]:
     if hasattr(session, "principal"):
         fields["authid"] = session.principal.authid
         fields["authrole"] = session.principal.authrole
+    realm = getattr(session, "realm", None) or (None if session.joining is None else session.joining.realm)
+    if realm is not None:
+        fields["realm"] = realm.name
     return fields

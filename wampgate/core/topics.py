@@ -66,6 +66,11 @@ class Topics:
         self._options = tuple(options)
         self._options_by_topic: dict[str, TopicOptions | None] = {}
 
+    def become(self, other: Topics) -> None:
+        """Say from now on what other options say: whoever asks these, need not be told of the change."""
+        self._options = other._options
+        self._options_by_topic.clear()
+
     def __len__(self) -> int:
         return len(self._options)
 

@@ -42,6 +42,10 @@ class Visibility:
         self._organizations = organizations or _of_its_token
         self._sees_by_role = dict(sees_by_role or {})
 
+    def organizations_of(self, session: Session) -> AbstractSet[str]:
+        """The organizations that a session's user belongs to, as far as is known. Asks nobody."""
+        return self._organizations(session)
+
     def sees_all(self, viewer: Session) -> bool:
         """Whether every session is visible to someone."""
         return self._extent(viewer.principal) == "all"

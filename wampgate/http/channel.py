@@ -13,6 +13,8 @@ over, who checks the next request in the same way.
 
 from __future__ import annotations
 
+from collections import Counter
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -22,6 +24,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site as TwistedSite
 
+from wampgate.http.access import ACCESS_LOG
 from wampgate.http.responses import Response
 
 if TYPE_CHECKING:
@@ -103,6 +106,7 @@ class Channel(HTTPChannel):
     site: Site
     client: Any = None
     give_back: Callable[[bytes], None] | None = None
+    _begun = 0.0
     _expiry: DelayedCall | None = None
     _done = False
     _lost = False
@@ -140,6 +144,7 @@ class Channel(HTTPChannel):
         request: Any = self.requests[-1]
         target: Any = self._path
         request.asks = (self._command, target.partition(b"?")[0])
+        self._begun = monotonic()
         super().allHeadersReceived()
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
@@ -148,6 +153,11 @@ class Channel(HTTPChannel):
         if not self.persistent:
             headers.setRawHeaders(b"Connection", [b"close"])
         headers.removeHeader(b"Server")
+        self.site.answered[int(code)] += 1
+        if self.requests and ACCESS_LOG.heard():
+            asked: Any = self.requests[0]
+            length = (headers.getRawHeaders(b"Content-Length") or [b""])[0].decode("latin-1")
+            ACCESS_LOG.answered(asked.asks, self.client, int(code), length, self._begun)
         for name, value in SECURITY_HEADERS:
             headers.setRawHeaders(name, [value])
         super().writeHeaders(version, code, reason, headers)
@@ -260,13 +270,25 @@ class Request(TwistedRequest):
 
 
 class Site(TwistedSite):
-    """A site without an access log, and without the clock that Twisted keeps for one."""
+    """A site without Twisted's access log (see :mod:`wampgate.http.access`), and without the clock kept for one.
+
+    Attributes:
+        answered: how many answers were given, by status; several sites may share one.
+    """
 
     requestFactory = Request
     protocol = Channel  # type: ignore[assignment]  # Twisted's default is a proxy that may turn into HTTP/2
 
-    def __init__(self, root: Resource, bodies: Bodies, deadline: float, reactor: IReactorTime | None) -> None:
+    def __init__(
+        self,
+        root: Resource,
+        bodies: Bodies,
+        deadline: float,
+        reactor: IReactorTime | None,
+        answered: Counter[int] | None = None,
+    ) -> None:
         super().__init__(root, reactor=reactor)
+        self.answered: Counter[int] = Counter() if answered is None else answered
         # The deadline takes the place of Twisted's idle timer, which any byte puts off.
         self.timeOut = None
         self.deadline = deadline

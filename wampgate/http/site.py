@@ -10,6 +10,7 @@ from wampgate.http.resources import NOT_FOUND, File, Fixed, Node
 from wampgate.http.responses import TEXT, Response
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping
 
     from twisted.internet.interfaces import IReactorTime
@@ -33,10 +34,10 @@ FILES: Final = {
 }
 """The page's files and their content types; no other name is ever looked up."""
 
-_UPGRADE: Final = Response(
+UPGRADE: Final = Response(
     426, b"WAMP is spoken here: connect with a WebSocket.\n", TEXT, ((b"Upgrade", b"websocket"),)
 )
-_ALIVE: Final = Response(200, b"ok\n", TEXT, ((b"Cache-Control", b"no-store"),))
+ALIVE: Final = Response(200, b"ok\n", TEXT, ((b"Cache-Control", b"no-store"),))
 
 
 def make_site(
@@ -48,10 +49,11 @@ def make_site(
     bodies: Bodies | None = None,
     deadline: float = DEADLINE_SECONDS,
     reactor: IReactorTime | None = None,
+    answered: Counter[int] | None = None,
 ) -> Site:
     """A site that answers ``ok`` at ``/health/live``, and serves what it is told to.
 
-    The files are read once, here. The site keeps no access log.
+    The files are read once, here.
 
     Args:
         wamp: whether WebSockets are taken at ``/ws``, so that others who come there are told.
@@ -62,15 +64,16 @@ def make_site(
         deadline: how long a connection may take to bring its request, and then to take
             its answer, in seconds.
         reactor: whose clock counts the deadline; None for the global reactor.
+        answered: where its answers are counted, by status; None for a counter of its own.
 
     Raises:
         FileNotFoundError: the installation lacks one of the page's files.
     """
     nodes = {**(_page() if page else {}), **(more or {})}
     if wamp:
-        nodes[b"ws"] = Fixed(_UPGRADE)
-    nodes[b"health"] = Node({b"live": Fixed(_ALIVE)}, absent)
-    return Site(Node(nodes, absent), bodies or NoBodies(), deadline, reactor)
+        nodes[b"ws"] = Fixed(UPGRADE)
+    nodes[b"health"] = Node({b"live": Fixed(ALIVE)}, absent)
+    return Site(Node(nodes, absent), bodies or NoBodies(), deadline, reactor, answered)
 
 
 def _page() -> dict[bytes, Node]:

@@ -42,4 +42,4 @@ class Kill:
             raise RequestRefused(uri.INVALID_ARGUMENT, f"name exactly one of {', '.join(_BY)}, as text")
         if not isinstance(reason, str) or not is_uri(reason):
             raise RequestRefused(uri.INVALID_ARGUMENT, "the reason is not a URI")
-        asked.result(self._kills.end(by[0][0], by[0][1], reason, message, spare=asked.caller))
+        asked.result(self._kills.end(by[0][0], by[0][1], reason, message, caller=asked.caller))

@@ -82,7 +82,7 @@ class MetaSessions:
         session = self._session(asked, values)
         if session is asked.caller:
             raise _NO_SUCH_SESSION
-        self._kills.end_these([session], reason, message)
+        self._kills.end_these([session], reason, message, asked.caller)
         asked.result()
 
     def kill_by_authid(self, asked: Asked) -> None:
@@ -90,7 +90,7 @@ class MetaSessions:
         authid, reason, message = _whom(asked, "authid")
 
         def end(sessions: list[Session]) -> None:
-            self._kills.end_these(sessions, reason, message)
+            self._kills.end_these(sessions, reason, message, asked.caller)
             asked.result([session.id for session in sessions])
 
         self._others(asked, lambda session: session.principal.authid == authid, end)
@@ -100,7 +100,7 @@ class MetaSessions:
         authrole, reason, message = _whom(asked, "authrole")
 
         def end(sessions: list[Session]) -> None:
-            asked.result(self._kills.end_these(sessions, reason, message))
+            asked.result(self._kills.end_these(sessions, reason, message, asked.caller))
 
         self._others(asked, lambda session: session.principal.authrole == authrole, end)
 
@@ -111,13 +111,13 @@ class MetaSessions:
 
     def _end_all(self, asked: Asked, reason: str, message: str | None, sessions: list[Session]) -> None:
         if not self._realm.visibility.sees_all(asked.caller):
-            asked.result(self._kills.end_these(sessions, reason, message))
+            asked.result(self._kills.end_these(sessions, reason, message, asked.caller))
             return
         # "… will not generate session meta events or testament events, since no subscribers would remain".
         for session in sessions:
             self._realm.testaments.forget(session)
         with self._realm.meta.silence(ON_LEAVE):
-            count = self._kills.end_these(sessions, reason, message)
+            count = self._kills.end_these(sessions, reason, message, asked.caller)
         asked.result(count)
 
     def _session(self, asked: Asked, values: Mapping[str, Any]) -> Session:

@@ -35,13 +35,15 @@ LOCK_SECONDS: Final = 10
 class DemoTokens:
     """The demo's tokens: alice is in organizations 7 and 8, bob in 8; ``expired`` was alice's.
 
-    ``backend`` is no user and not in the database: it is for a static principal that may publish.
+    ``backend`` and ``operator`` are no users and not in the database: they are for static principals,
+    of whom one may publish and one may look at the router and call its procedures.
     """
 
     alice: str
     bob: str
     expired: str
     backend: str
+    operator: str
 
 
 def prepare_demo(folder: Path) -> DemoTokens:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from twisted.logger import Logger
@@ -18,6 +18,7 @@ from wampgate.stores.questions import is_askable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wampgate.core.histogram import Histogram
     from wampgate.core.interfaces import Connection, Credentials, Known
     from wampgate.wire.messages import HelloDetails
 
@@ -29,7 +30,13 @@ class MemoryTokenStore:
 
     Args:
         clock: tells the time in seconds; only differences count.
+
+    Attributes:
+        query_seconds: empty: no database is asked.
     """
+
+    kind: Final = "memory"
+    """What an operator is told that it is."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -38,6 +45,7 @@ class MemoryTokenStore:
         self._credentials: dict[tuple[str, str, str], tuple[str, str | None, str, float]] = {}
         self._reported: set[str] = set()
         self._available = True
+        self.query_seconds: Mapping[str, Histogram] = {}
         self._changed: Callable[[Change], None] | None = None
 
     @property

@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from wampgate.core.errors import RequestRefused, StoreUnavailable
+from wampgate.core.freshness import Freshness
 from wampgate.core.matching import covers
 from wampgate.stores.backoff import delay_after
 from wampgate.stores.deadlines import TooLate, within
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from twisted.python.failure import Failure
 
+    from wampgate.core.histogram import Histogram
     from wampgate.core.history import History
     from wampgate.core.interfaces import Publisher
     from wampgate.stores.outbox_rows import Row
@@ -107,11 +109,15 @@ class Outbox:
 
     Attributes:
         counters: how often what happened; the names stand in ``docs/outbox.md``.
+        freshness: how long rows take from being inserted to being published here.
         ready: whether all was published that was there when it was last looked.
 
     Raises:
         ValueError: a DSN can't be read; the text does not repeat it.
     """
+
+    kind: Final = "outbox"
+    """What an operator is told that it is."""
 
     def __init__(
         self,
@@ -135,6 +141,7 @@ class Outbox:
     ) -> None:
         address = PostgresAddress(dsn)
         self.counters: Counter[str] = Counter()
+        self.freshness = Freshness(2 * poll_seconds)
         self.ready = False
         self._reactor = reactor
         self._name = name
@@ -173,6 +180,16 @@ class Outbox:
     def name(self) -> str:
         """The bridge's name in router.json."""
         return self._name
+
+    @property
+    def event_seconds(self) -> Histogram:
+        """From when rows were inserted, by the database's clock, until they were published here."""
+        return self.freshness.seconds
+
+    @property
+    def lag_seconds(self) -> float:
+        """How far publishing is behind what is inserted; 0 while it is not."""
+        return self.freshness.behind
 
     def start(self) -> Deferred[None]:
         """Begin to publish; fires when all that was there is published, or after a second."""
@@ -308,6 +325,7 @@ class Outbox:
     def _take(self, row: Row) -> Poison | None:
         """Publish a row; why not, if it is poison."""
         self.counters["received"] += 1
+        self.freshness.brought(row.at)
         if row.publication in self._published:
             self.counters["repeated"] += 1
             return None
@@ -386,6 +404,7 @@ class Outbox:
 
     def _all_published(self) -> None:
         self.ready = True
+        self.freshness.all_brought()
         if self._complaint:
             self._complaint = ""
             log.info("outbox {name}: publishing again", name=self._name)
@@ -405,8 +424,11 @@ class Outbox:
             rows += some
             size -= sum(len(row.args or "") + len(row.kwargs or "") for row in some)
             place = some[-1].place - 1
+        # Where an outbox has been before that this one takes the place of, all that it has read is there.
+        known = {row.topic for row in rows if self._history.has(row.topic)}
         for row in reversed(rows):
-            self._remember(row, self._history)
+            if row.topic not in known:
+                self._remember(row, self._history)
 
     def _remember(self, row: Row, history: History) -> None:
         try:

@@ -99,6 +99,9 @@ class PostgresTokenStore(SqlTokenStore):
         ValueError: an argument can't be used; says which, without the DSN.
     """
 
+    kind: Final = "postgres"
+    """What an operator is told that it is."""
+
     def __init__(
         self,
         reactor: PosixReactorBase,

@@ -248,6 +248,40 @@ def prepare_outbox(dsn: str) -> list[str]:
         return _create(statements("outbox"), cursor.execute, cursor.fetchone, _POSTGRES_EXISTS)
 
 
+def missing_in_postgres(
+    dsn: str, kind: Kind, preset: str | None = None, parts: Collection[Part] | None = None
+) -> list[str]:
+    """What :func:`prepare_postgres` or, for the kind "outbox", :func:`prepare_outbox` would create; nothing is changed.
+
+    Raises:
+        ValueError: the DSN can't be read.
+        PreparationFailed: the server can't be reached or refuses.
+    """
+    with _connected(dsn) as cursor:
+        return _create(statements(kind, preset, parts), _looking(cursor.execute), cursor.fetchone, _POSTGRES_EXISTS)
+
+
+def missing_in_sqlite(path: Path) -> list[str]:
+    """What :func:`prepare_sqlite` would create; nothing is changed, nor the file made.
+
+    Raises:
+        PreparationFailed: the file is no SQLite database, or can't be read.
+    """
+    if not path.exists():
+        return [statement.name for statement in statements("sqlite")]
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            cursor = connection.cursor()
+            return _create(statements("sqlite"), _looking(cursor.execute), cursor.fetchone, _SQLITE_EXISTS)
+    except sqlite3.Error as error:
+        raise PreparationFailed(f"SQLite {path} can't be read: {error}. It must be a SQLite database.") from None
+
+
+def _looking(execute: Callable[..., object]) -> Callable[..., object]:
+    """Runs the questions, which alone have parameters, and nothing else."""
+    return lambda sql, *parameters: execute(sql, *parameters) if parameters else None
+
+
 @contextmanager
 def _connected(dsn: str) -> Iterator[Any]:
     """One transaction on a connection of its own; psycopg2 has no types."""

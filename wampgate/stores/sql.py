@@ -25,10 +25,12 @@ from wampgate.stores.questions import (
 )
 from wampgate.stores.revisions import Revisions
 from wampgate.stores.single_flight import SingleFlight
+from wampgate.stores.timing import TimedBatches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wampgate.core.histogram import Histogram
     from wampgate.core.interfaces import Change, Connection, Credentials, Known, Membership
     from wampgate.stores.deadlines import Clock
     from wampgate.stores.engine import Batches, Ear, Engine, Query, Rows
@@ -64,6 +66,9 @@ class SqlTokenStore:
         timezone: the zone of time columns without one; every query gets it as the parameter ``timezone``.
         allow_null_expires: whether a token without an end is good for ever; else it counts as expired.
 
+    Attributes:
+        query_seconds: how long the database took to answer, by the query's name.
+
     Raises:
         ValueError: ``token_hash`` or ``timeout`` is none.
     """
@@ -90,6 +95,8 @@ class SqlTokenStore:
         if not timeout > 0:
             raise ValueError(f"timeout is {timeout!r}: expected a number of seconds above 0")
         self._clock = clock
+        batches = timed = TimedBatches(clock, batches)
+        self.query_seconds: Mapping[str, Histogram] = timed.seconds
         self._engine = engine
         self._ear = ear
         self._attached: list[Engine] = []

@@ -73,6 +73,9 @@ class SqliteTokenStore(SqlTokenStore):
         ValueError: an argument can't be used; says which.
     """
 
+    kind: Final = "sqlite"
+    """What an operator is told that it is."""
+
     def __init__(
         self,
         reactor: ReactorBase,

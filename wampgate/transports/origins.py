@@ -21,6 +21,10 @@ class Origins:
     """
 
     def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
+        self.adopt(hosts, origins)
+
+    def adopt(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        """Let these in from now on, and no others; see the class for the arguments."""
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
 

@@ -193,6 +193,17 @@ class Outbox(ABC):
         """What waits until the transport has drained; None for nothing."""
         return None if self._congestion is None else self._congestion.waiting
 
+    @property
+    def queued(self) -> int:
+        """How many bytes wait for the reader, here and in the transport."""
+        congestion = self._congestion
+        if congestion is None:
+            return 0
+        waiting = congestion.waiting
+        transport = getattr(self.transport, "transport", self.transport)
+        held = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
+        return held + getattr(transport, "_tempDataLen", 0) + (0 if waiting is None else waiting.size)
+
     # --- Link ---
 
     def close(self, code: int, reason: str) -> None:

@@ -39,15 +39,28 @@ class Places:
         limits: how many there are.
         joined: how many sessions have joined a realm.
         full: told of each connection for which there is none, by its address and the key of the limit.
+        apart: stands before what its addresses are counted by, so that the same address elsewhere is another one.
     """
 
-    def __init__(self, limits: ConnectionLimits, joined: Callable[[], int], full: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, joined: Callable[[], int], full: Callable[[str, str], None], *, apart: str = ""
+    ) -> None:
         self._limits = limits
         self._joined = joined
         self._full = full
+        self._apart = apart
         self._open = 0
         self._open_by_network: Counter[str] = Counter()
         self._turned_away = 0
+
+    def adopt(self, limits: ConnectionLimits) -> None:
+        """Let in so many from now on; who is here stays."""
+        self._limits = limits
+
+    @property
+    def open(self) -> int:
+        """How many connections have a place."""
+        return self._open
 
     def enter(self, host: str) -> bool:
         """Take a place for a connection, if there is one."""
@@ -69,7 +82,7 @@ class Places:
 
     def count(self, host: str) -> str | None:
         """Take one of the places of an address: what it counts by; None if all are taken."""
-        network = network_of(host, self._limits.ipv6_prefix_bits)
+        network = self._apart + network_of(host, self._limits.ipv6_prefix_bits)
         limit = self._limits.per_address
         if limit and self._open_by_network[network] >= limit:
             self._full(host, "connections_per_address")

@@ -80,6 +80,7 @@ class Port(Factory):
         path: str = "/ws",
         refuse_forwarded: bool = False,
         proxies: TrustedProxies | None = None,
+        apart: str = "",
     ) -> None:
         """Made by the service.
 
@@ -95,11 +96,12 @@ class Port(Factory):
             path: where WebSockets are served.
             refuse_forwarded: whether to refuse what came through a proxy (the demo does).
             proxies: who is believed about those behind it; None for nobody.
+            apart: see :class:`wampgate.transports.places.Places`.
         """
         self.serves = Serves(websocket, web, rawsocket)
         self._origins = origins
         self.deadlines = deadlines
-        self.places = Places(limits, joined, self._full)
+        self.places = Places(limits, joined, self._full, apart=apart)
         self.header_seconds = header_seconds
         self._path = path
         self._refuse_forwarded = refuse_forwarded
@@ -108,6 +110,12 @@ class Port(Factory):
         self._refusals = Sparing(deadlines.now)
         self._warned_of_headers = False
         self.counters: Counter[str] = Counter()
+
+    def adopt(self, limits: ConnectionLimits, header_seconds: float, proxies: TrustedProxies) -> None:
+        """Take connections by these rules from now on; see the constructor for the arguments."""
+        self.places.adopt(limits)
+        self.header_seconds = header_seconds
+        self.proxies = proxies
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802 - Twisted's name
         """A protocol for a new connection."""

@@ -306,10 +306,7 @@ class RawSocketListener(Factory):
         self.router = router
         self.turn = turn
         self.deadlines = deadlines
-        self.outbox_limits = outbox_limits
-        self.longest = sayable(message_bytes)
-        self.longest_plain = min(self.longest, LONGEST - 1)
-        self.ping_seconds = ping_seconds
+        self.adopt(outbox_limits, message_bytes, ping_seconds)
         self.peers: set[RawSocketPeer] = set()
         self.cut_off = 0
         self.counters: Counter[str] = Counter()
@@ -317,6 +314,13 @@ class RawSocketListener(Factory):
             number: Encoding(serializer, as_rawsocket) for number, serializer in SERIALIZER_BY_ID.items()
         }
         self._sparing = Sparing(deadlines.now)
+
+    def adopt(self, outbox_limits: OutboxLimits, message_bytes: int, ping_seconds: float) -> None:
+        """Keep these limits from now on, whatever a client was told before; see the class for the arguments."""
+        self.outbox_limits = outbox_limits
+        self.longest = sayable(message_bytes)
+        self.longest_plain = min(self.longest, LONGEST - 1)
+        self.ping_seconds = ping_seconds
 
     def ping_all(self, share: int, shares: int) -> None:
         """Ping one share of the peers, so that all are pinged once in ``shares`` calls."""

@@ -269,18 +269,33 @@ class WebSocketListener(WebSocketServerFactory):
         self.router = router
         self.turn = turn
         self.deadlines = deadlines
+        self.peers: set[WebSocketPeer] = set()
+        self.cut_off = 0
+        self.counters: Counter[str] = Counter()
+        self.log = AutobahnLog(Sparing(deadlines.now))
+        self.compression = compression
+        self.encodings = _encodings_of(compression)
+        self.server = ""
+        self.adopt(outbox_limits, message_bytes, fragments_per_message, query_string=query_string, cookies=cookies)
+
+    def adopt(
+        self,
+        outbox_limits: OutboxLimits,
+        message_bytes: int,
+        fragments_per_message: int,
+        *,
+        query_string: bool,
+        cookies: bool,
+    ) -> None:
+        """Keep these limits, and take these ways to show who one is, from now on; see the class for the arguments.
+
+        The limits are those of the connections that are there as well. What Autobahn has of them keeps its own.
+        """
         self.outbox_limits = outbox_limits
         self.message_bytes = message_bytes
         self.fragments_per_message = fragments_per_message
         self.query_string = query_string
         self.cookies = cookies
-        self.compression = compression
-        self.peers: set[WebSocketPeer] = set()
-        self.cut_off = 0
-        self.counters: Counter[str] = Counter()
-        self.log = AutobahnLog(Sparing(deadlines.now))
-        self.encodings = _encodings_of(compression)
-        self.server = ""
         self.setProtocolOptions(  # type: ignore[no-untyped-call]  # Autobahn's
             versions=[13],
             webStatus=False,
@@ -296,6 +311,11 @@ class WebSocketListener(WebSocketServerFactory):
             allowNullOrigin=True,
         )
         self.unusual = with_options_of(self)
+
+    def compress(self, compression: Compression | None) -> None:
+        """Compress in another way, or not at all, on the connections that come from now on."""
+        self.compression = compression
+        self.encodings = _encodings_of(compression)
 
     def ping_all(self, share: int, shares: int) -> None:
         """Ping one share of the peers, so that all are pinged once in ``shares`` calls."""

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { after, afterEach, before, test } from "node:test";
 import { Browser, DESKTOP, PHONE, picture } from "./browser.mjs";
 import { DemoRouter } from "./demo_router.mjs";
+import { MARKUP } from "./hostile_texts.mjs";
 
 let router, browser;
 const pages = [];
@@ -198,6 +199,19 @@ test("hostile payloads are text", async () => {
   assert.deepEqual(tags.sort(), ["code", "div", "li", "p", "time"]);
   assert.equal(await page.title(), "wampgate");
   assert.equal(await page.locator("h1").isVisible(), true);
+});
+
+test("what the status page is shown is text here, too", async () => {
+  const page = await single(`token=${router.tokens.alice}&organization=7`);
+  await state(page, "Live");
+  const backend = await router.session(router.tokens.backend);
+  for (const text of MARKUP) await backend.call("wampgate.publish", ["organization.7", [{ text, [text]: text }], {}, {}]);
+  await backend.close();
+  await page.locator(".event").nth(MARKUP.length - 1).waitFor();
+  assert.deepEqual((await page.locator(".event .event-text").allTextContents()).reverse(), MARKUP);
+  const tags = await page.locator(".events").evaluate((root) => [...new Set([...root.querySelectorAll("*")].map((one) => one.localName))]);
+  assert.deepEqual(tags.sort(), ["code", "div", "li", "p", "time"]);
+  assert.equal(await page.title(), "wampgate");
 });
 
 test("a hostile link is text too", async () => {

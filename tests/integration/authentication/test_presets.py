@@ -16,7 +16,7 @@ from psycopg2.extensions import make_dsn
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from wampgate.cli import main
+from wampgate.commands.app import main
 from wampgate.stores.postgres import PostgresTokenStore
 from wampgate.stores.preparing import PreparationFailed, install, missing_triggers, tables_that_do_not_tell
 from wampgate.stores.presets import PRESETS, resolve

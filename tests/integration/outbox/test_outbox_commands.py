@@ -16,7 +16,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.threads import deferToThread
 
-from wampgate.cli import main
+from wampgate.commands.app import main
 
 from .outbox_nodes import BACKEND, ROUTER, as_role, until
 
@@ -51,6 +51,11 @@ def tables(server: PostgresServer, dsn: str) -> list[str]:
     return sorted(name for (name,) in rows)
 
 
+def is_ready(said: str) -> bool:
+    """Whether a check found that the outbox can be used, and nothing else to say of it."""
+    return [line.split()[-1] for line in said.splitlines() if "outbox outbox" in line] == ["ready"]
+
+
 def test_init_makes_everything_once(command: Callable[..., str], postgres: PostgresServer) -> None:
     dsn = postgres.create_database()
     said = command("init", dsn)
@@ -58,7 +63,7 @@ def test_init_makes_everything_once(command: Callable[..., str], postgres: Postg
     assert "\nGRANT INSERT (topic, args, kwargs) ON wampgate_outbox TO your_backend;" in said, "ready to be copied"
     assert tables(postgres, dsn) == TABLES
     assert "everything was there already" in command("init", dsn)
-    assert command("check", dsn).endswith("outbox outbox: ready\n")
+    assert is_ready(command("check", dsn))
 
 
 def test_what_is_shown_can_be_run(command: Callable[..., str], postgres: PostgresServer) -> None:
@@ -67,12 +72,12 @@ def test_what_is_shown_can_be_run(command: Callable[..., str], postgres: Postgre
     assert tables(postgres, dsn) == []
     postgres.execute(shown, dsn=dsn)
     assert tables(postgres, dsn) == TABLES
-    assert command("check", dsn).endswith("outbox outbox: ready\n")
+    assert is_ready(command("check", dsn))
 
 
 def test_check_says_what_is_missing(command: Callable[..., str], postgres: PostgresServer, dsn: str) -> None:
     mine = as_role(dsn, ROUTER)
-    assert command("check", mine).endswith("ready\n")
+    assert is_ready(command("check", mine))
     postgres.execute(f"REVOKE UPDATE (place), DELETE ON wampgate_outbox FROM {ROUTER}", dsn=dsn)
     said = command("check", mine, status=1)
     assert "GRANT UPDATE (place) ON wampgate_outbox" in said
@@ -105,7 +110,7 @@ def test_the_statements_of_the_documentation_work(command: Callable[..., str], p
     for block in roles:
         postgres.execute(block, dsn=dsn)
     mine = psycopg2.extensions.make_dsn(dsn, user=f"router_{suffix}", password="choose one")
-    assert command("check", mine).endswith("ready\n")
+    assert is_ready(command("check", mine))
     assert postgres.execute("SELECT topic, kwargs FROM wampgate_outbox", dsn=dsn) == [
         ("organization.7", {"order": 4711, "state": "shipped"})
     ]

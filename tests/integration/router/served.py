@@ -62,13 +62,13 @@ class Served:
     def counters(self) -> Counter[str]:
         """All that the router's parts have counted, together."""
         service: Any = self.service
-        listener, backend = service.ports[0].factory, service._backend
-        port = getattr(listener, "_port", listener)
+        process = service.process
+        backend = process.parts.backend
         sources = [
             service.router,
-            service._websocket,
-            service._rawsocket,
-            port,
+            process.websocket,
+            process.rawsocket,
+            process.port,
             # What serves backends is there only where something is served to them.
             *(() if backend is None else (backend, backend.keys)),
             *service.router.realms.values(),
@@ -77,8 +77,9 @@ class Served:
 
     def _abort(self) -> None:
         """Drop the connections that did not end by themselves: here no process ends with them."""
-        service: Any = self.service
-        for peer in [*service._websocket.peers, *service._rawsocket.peers]:
+        process = self.service.process
+        peers: list[Any] = [*process.websocket.peers, *process.rawsocket.peers]
+        for peer in peers:
             peer.transport.abortConnection()
 
     def _run(self) -> None:

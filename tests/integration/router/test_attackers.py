@@ -343,7 +343,7 @@ INJECTIONS: Final = (
     "{0.__class__}",
 )
 
-LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \[[^\]]+\] ")
+LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info |warn |error) [a-z]+ +\S")
 
 
 def test_no_client_writes_a_line_of_its_own() -> None:

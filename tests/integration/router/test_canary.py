@@ -75,9 +75,11 @@ class Place:
 
     Args:
         token_hash: how tokens stand in the table; plain ones stand in the queries as well.
+        log_format: of the log, which tells all that it can.
     """
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer, token_hash: str) -> None:
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, token_hash: str, log_format: str) -> None:
+        self.log_format = log_format
         self.postgres, self.redis = postgres, redis
         self.heard = Heard()
         self.owner = postgres.create_database()
@@ -148,7 +150,8 @@ class Place:
             ],
         }
         listen = [{"endpoint": "tcp:0:interface=127.0.0.1", "serves": ["wamp", "backend"]}]
-        return static_configuration(realms=[realm], listen=listen)
+        log = {"format": self.log_format, "access": True}
+        return static_configuration(realms=[realm], listen=listen, log=log, audit={"file": "audit.log"})
 
     def peer(self, token: str | None = None, *, path: str = "/ws", headers: Any = ()) -> Listener:
         peer = Listener(self.heard, self.router.port, path=path, headers=headers)
@@ -350,18 +353,24 @@ def ask_the_commands(place: Place) -> None:
     (place.router.folder / "faulty.json").unlink()
 
 
-@pytest.mark.parametrize("token_hash", ["sha256", "plain"])
+def messages(log: str, log_format: str) -> list[str]:
+    """What the lines of a log say, without their fields."""
+    return log.splitlines() if log_format == "text" else [json.loads(line)["message"] for line in log.splitlines()]
+
+
+@pytest.mark.parametrize(("token_hash", "log_format"), [("sha256", "text"), ("plain", "json")])
 def test_no_secret_comes_out_and_each_refusal_is_told(
-    servers: tuple[PostgresServer, RedisServer], token_hash: str
+    servers: tuple[PostgresServer, RedisServer], token_hash: str, log_format: str
 ) -> None:
-    place = Place(*servers, token_hash)
+    place = Place(*servers, token_hash, log_format)
     with place.router as router:
         come_in_and_go_on(place)
         told = are_refused(place)
         break_the_protocol(place)
-        log = router.log()
+        said = messages(router.log(), log_format)
         for reason, count in told.items():
-            assert log.count(reason) == count, (reason, [line for line in log.splitlines() if "refuse" in line])
+            found = [line for line in said if reason in line]
+            assert len(found) == count, (reason, [line for line in said if "refuse" in line])
         lose_the_servers(place)
         ask_the_commands(place)
         written = "".join(path.read_text(errors="replace") for path in router.folder.rglob("*") if path.is_file())
@@ -372,6 +381,9 @@ def test_no_secret_comes_out_and_each_refusal_is_told(
     assert "the token is not accepted" in str(place.heard)
     assert "(hidden)" in str(place.heard)
     assert "joined from" in written
+    assert "/publish" in written
+    assert '"event":"login_refused"' in written
+    assert '"event":"killed"' in written
     for secret in SECRETS:
         for place_, text in (("the files", written), ("the wire or a command", str(place.heard)), ("/proc", seen)):
             assert secret not in text, (place_, secret, [line for line in text.splitlines() if secret in line][:3])

@@ -165,7 +165,7 @@ def test_one_publication_is_compressed_once_for_each_window(tmp_path: Path) -> N
     topic, count = random_name(), 6
     with Served(tmp_path, static_configuration(compression={"smallest_bytes": 512})) as served:
         service: Any = served.service
-        encodings = service._websocket.encodings
+        encodings = service.process.websocket.encodings
 
         def compressed() -> dict[tuple[str, int], int]:
             return {key: encoding.count for key, encoding in encodings.items() if getattr(encoding, "count", 0)}
@@ -351,7 +351,7 @@ def test_plain_frames_go_past_autobahn_where_compression_was_agreed_on(tmp_path:
     with Served(tmp_path, static_configuration(compression={})) as served, DeflatingPeer(served.port) as peer:
         peer.join(ticket_of("alice"))
         service: Any = served.service
-        (connection,) = service._websocket.peers
+        (connection,) = service.process.websocket.peers
         inside = connection.unusual
         seen: list[int] = []
         original = inside._dataReceived
@@ -384,7 +384,7 @@ def test_what_a_connection_agreed_on_costs_it_no_memory(tmp_path: Path) -> None:
             for peer in peers:
                 peer.send(48, 1, {}, "com.example.nothing", [varied_text(5000)])
                 peer.receive()
-            kept = [vars(connection.unusual) for connection in service._websocket.peers]
+            kept = [vars(connection.unusual) for connection in service.process.websocket.peers]
             assert len({id(each["_perMessageCompress"]) for each in kept}) == 1
             assert not any("_window" in each for each in kept)
         finally:

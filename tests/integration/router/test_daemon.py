@@ -287,7 +287,7 @@ def test_the_daemon_has_a_pid_file_and_a_log_file(daemon: tuple[Path, int]) -> N
         assert alice.closed()[0] == 1012
     wait_until(lambda: not (folder / "twistd.pid").exists())
     log = (folder / "twistd.log").read_text()
-    assert "Server Shut Down" in log
+    assert "wampgate has stopped" in log
     assert "Traceback" not in log
 
 

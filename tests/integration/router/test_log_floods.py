@@ -123,9 +123,9 @@ def test_a_key_that_is_none_is_one_line(tmp_path: Any, content: str | None, why:
 def test_a_mistake_of_our_own_is_written_with_its_traceback() -> None:
     """One of a plugin, say: Twisted lets anyone bring kinds of endpoints, and theirs may fail in any way."""
     broken = (
-        "from wampgate import service\n"
+        "from wampgate.composition.running import Running\n"
         "def fail(*_, **__): raise KeyError('ours')\n"
-        "service.realm_of = fail\n"
+        "Running.make = fail\n"
         "from twisted.scripts.twistd import run; run()\n"
     )
     said = refused_start(static_configuration(), command=(sys.executable, "-c", broken))

@@ -301,7 +301,7 @@ class Scene:
 
     def _connections(self) -> set[Any]:
         service: Any = self._served.service
-        return set(service._websocket.peers) | set(service._rawsocket.peers)
+        return set(service.process.websocket.peers) | set(service.process.rawsocket.peers)
 
     # --- what happens ---
 
@@ -334,7 +334,7 @@ class Scene:
     def ping_all(self) -> None:
         """Have the router ask everyone for a sign of life."""
         service: Any = self._served.service
-        self._served.inside(lambda: [listener.ping_all(0, 1) for listener in (service._websocket, service._rawsocket)])
+        self._served.inside(lambda: [listener.ping_all(0, 1) for listener in (service.process.websocket, service.process.rawsocket)])
 
     def behind(self) -> list[str]:
         """Which readers the router keeps something for."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wampgate.cli import main
+from wampgate.commands.app import main
 from wampgate.stores.preparing import tables_that_do_not_tell
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from wampgate.bridge.dialects.plain import PlainRule
 from wampgate.bridge.globs import globs_overlap, literal
 from wampgate.bridge.out import OutQueue, OutRule
 from wampgate.bridge.templates import InvalidRule
-from wampgate.cli import main
+from wampgate.commands.app import main
 from wampgate.composition.loops import loops
 from wampgate.config.reading import read
 from wampgate.config.references import References

@@ -76,7 +76,9 @@ def test_a_path_that_no_system_takes():
     [
         ("", "line 1, column 1: expected JSON, got: Expecting value"),
         ('{\n  "realms": [,]\n}', "line 2, column 14: expected JSON, got: Expecting value"),
-        ("{\n  // a comment\n}", "; JSON has no comments"),
+        ("{\n  # a comment\n}", "line 2, column 3: expected JSON, got: Expecting property name enclosed in double"),
+        ("{\n  # a comment\n}", "; comments are written // or /* */"),
+        ('{ /* without an end "realms": [] }', "column 3: expected JSON"),
         ('{"realms": [NaN]}', "expected JSON, got NaN, Infinity or a number of thousands of digits"),
         (f'{{"limits": {{"connections": {"9" * 5000}}}}}', "a number of thousands of digits"),
         ("[" * 100_000, "nested too deeply"),

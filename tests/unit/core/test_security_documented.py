@@ -15,6 +15,10 @@ from wampgate import procedures
 from wampgate.core.decisions import Decision
 from wampgate.core.interfaces import Principal
 from wampgate.core.private import HISTORY_PROCEDURES, OWN_PROCEDURES, PRIVATE, TESTAMENT_PROCEDURES
+from wampgate.observation.log_levels import Levels
+from wampgate.observation.snapshot import Snapshot
+from wampgate.procedures.log_levels import LogLevels
+from wampgate.procedures.status import Status
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "security.md").read_text()
@@ -33,12 +37,13 @@ def offered() -> set[str]:
         importlib.import_module(f"{procedures.__name__}.{m.name}") for m in pkgutil.iter_modules(procedures.__path__)
     ]
     names = {str(module.NAME) for module in modules if hasattr(module, "NAME")}
-    added = re.findall(
-        r"procedures\.add\((\w+)\.NAME", (ROOT / "wampgate" / "composition" / "procedures.py").read_text()
-    )
+    roots = [*(ROOT / "wampgate" / "composition").glob("*.py"), ROOT / "wampgate" / "service.py"]
+    added = {name for root in roots for name in re.findall(r"procedures\.add\((\w+)\.NAME", root.read_text())}
     assert len(added) == len(names)
-    meta = {registration.procedure for registration in Observed().realm.dealer.registrations}
-    return names | meta
+    observed = Observed()
+    meta = {registration.procedure for registration in observed.realm.dealer.registrations}
+    status = Status(observed.realm, observed.sifter, Snapshot(lambda: pytest.fail("nobody has asked")))
+    return names | meta | set(status.procedures()) | set(LogLevels(Levels()).procedures())
 
 
 def test_every_procedure_stands_in_the_table() -> None:

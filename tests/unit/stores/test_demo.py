@@ -6,6 +6,7 @@ import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def test_tokens_are_in_their_file_alone(tmp_path: Path) -> None:
         "bob": tokens.bob,
         "expired": tokens.expired,
         "backend": tokens.backend,
+        "operator": tokens.operator,
     }
     everything = b"".join(file.read_bytes() for file in (tmp_path / "var").iterdir() if file.name != TOKENS.name)
-    for token in (tokens.alice, tokens.bob, tokens.expired, tokens.backend):
+    for token in (tokens.alice, tokens.bob, tokens.expired, tokens.backend, tokens.operator):
         assert token.encode() not in everything
         assert token not in repr(tokens)
     for file in (tmp_path / "var").iterdir():
@@ -62,8 +64,8 @@ def test_tokens_are_in_their_file_alone(tmp_path: Path) -> None:
 
 def test_tokens_are_random_per_database(tmp_path: Path) -> None:
     first, second = prepare_demo(tmp_path / "a"), prepare_demo(tmp_path / "b")
-    every = [token for one in (first, second) for token in (one.alice, one.bob, one.expired, one.backend)]
-    assert len(set(every)) == 8
+    every = [token for one in (first, second) for token in asdict(one).values()]
+    assert len(set(every)) == 10
     assert all(len(token) >= 43 for token in every)
 
 
@@ -91,7 +93,7 @@ def test_a_second_start_renews_the_same(tmp_path: Path) -> None:
         "[]",
         "{}",
         '{"alice": 1}',
-        '{"alice": "x", "bob": "y", "expired": "z", "backend": "w"}',
+        '{"alice": "x", "bob": "y", "expired": "z", "backend": "w", "operator": "v"}',
         "same",
         b"\xff",
     ],
@@ -102,7 +104,7 @@ def test_a_lost_or_broken_tokens_file_gives_new_tokens(tmp_path: Path, content: 
     if content is None:
         file.unlink()
     elif content == "same":
-        file.write_text(json.dumps(dict.fromkeys(("alice", "bob", "expired", "backend"), "x" * 43)))
+        file.write_text(json.dumps(dict.fromkeys(asdict(old), "x" * 43)))
     else:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
     new = prepare_demo(tmp_path)

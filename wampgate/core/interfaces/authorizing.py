@@ -40,6 +40,9 @@ class Admission(Protocol):
             StoreUnavailable: it can't be said now.
         """
 
+    def organization_of(self, topic: str, match: Match) -> str | None:
+        """The one organization that a topic belongs to, or all that a pattern could match; None if there is none."""
+
 
 class SessionEnder(Protocol):
     """Ends sessions for an adapter that brings such wishes from elsewhere (a bridge)."""

@@ -51,11 +51,12 @@ class Decoder:
         bounds: how much they may bring.
 
     Attributes:
+        bounds: see above.
         counters: refused bodies, by the limit that they exceed.
     """
 
     def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self.counters: Counter[str] = Counter()
         self._decode = {kind: msgspec.json.Decoder(kind).decode for kind in (PublishBody, BatchBody, CallBody)}
 
@@ -94,7 +95,7 @@ class Decoder:
             return [self._call(body)]
         if isinstance(body, PublishBody):
             return [self._publish(body, 1, "")]
-        limit = self._bounds.batch_publications
+        limit = self.bounds.batch_publications
         if len(body.publications) > limit:
             self.counters["limit_batch_publications"] += 1
             raise unserved(
@@ -136,11 +137,11 @@ class Decoder:
         if raw_kwargs[:1] != b"{":
             raise unserved(422, f"{where}kwargs is an object", uri.INVALID_ARGUMENT)
         size = len(subject) + len(raw_args) + len(raw_kwargs)
-        if size > self._bounds.message_bytes:
+        if size > self.bounds.message_bytes:
             self.counters["limit_message_bytes"] += 1
             raise unserved(
                 413,
-                f"{where}{size} bytes are more than limits.message_bytes ({self._bounds.message_bytes})",
+                f"{where}{size} bytes are more than limits.message_bytes ({self.bounds.message_bytes})",
                 uri.PAYLOAD_SIZE_EXCEEDED,
             )
         parts = b"" if raw_args == b"[]" and raw_kwargs == b"{}" else b"," + raw_args

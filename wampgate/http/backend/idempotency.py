@@ -54,6 +54,7 @@ class IdempotencyKeys:
     """What was answered, by key.
 
     Attributes:
+        limit: how many answers are kept for one authid in one realm.
         counters: ``limit_idempotency_keys`` answers were forgotten before their time, ``replayed`` ones given again.
     """
 
@@ -65,7 +66,7 @@ class IdempotencyKeys:
             now: the monotonic clock, in seconds.
             total_bytes: the memory that all of them may take.
         """
-        self._limit = keys_per_authid
+        self.limit = keys_per_authid
         self._now = now
         self._total_bytes = total_bytes
         self._bytes = 0
@@ -118,7 +119,7 @@ class IdempotencyKeys:
         self._make_room(claim.owner, theirs)
 
     def _make_room(self, owner: Owner, theirs: OrderedDict[Claim, None]) -> None:
-        while len(theirs) > self._limit or self._bytes_by_owner[owner] > self._total_bytes // SHARES:
+        while len(theirs) > self.limit or self._bytes_by_owner[owner] > self._total_bytes // SHARES:
             self._drop(next(iter(theirs)))
             self.counters["limit_idempotency_keys"] += 1
         while self._bytes > self._total_bytes:

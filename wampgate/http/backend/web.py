@@ -197,9 +197,10 @@ class Route(Node):
         key = key_of([value.decode("latin-1") for value in headers.getRawHeaders(b"Idempotency-Key") or []])
         body = request.body
         trace = trace_context(_first(headers, b"traceparent"), ",".join(_all(headers, b"tracestate")))
-        return Asked(self._path, b"" if body is None else body.read(), self._connection(request), key, trace)
+        return Asked(self._path, b"" if body is None else body.read(), self.connection_of(request), key, trace)
 
-    def _connection(self, request: Any) -> Connection:
+    def connection_of(self, request: Any) -> Connection:
+        """From where a request came, with its bearer token."""
         client = request.channel.client
         headers: Headers = request.requestHeaders
         host = getattr(client, "host", "")

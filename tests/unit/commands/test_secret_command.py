@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from unit.authentication.proving import ScramClient, Table, cra, credentials, routed
 
 from wampgate.authentication.derivation import wampcra_secret
-from wampgate.cli import main
+from wampgate.commands.app import main
 
 if TYPE_CHECKING:
     from pathlib import Path

