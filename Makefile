@@ -7,7 +7,7 @@ PORT ?= 8080
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench defences fuzz clean
+.PHONY: help run test lint docs format bench defences fuzz clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -26,6 +26,10 @@ lint: $(VENV)/developing ## Check style and types
 format: $(VENV)/developing ## Bring the code into its form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+docs: $(VENV)/developing ## Build the documentation into build/docs; every warning is an error
+	$(VENV)/bin/python -m docs.generating --check
+	$(VENV)/bin/sphinx-build -q -W --keep-going -b html docs build/docs
 
 bench: $(VENV)/developing ## Measure against the physical limit; PEERS=nexus,xconn installs and adds those; BENCH="--help"
 	$(VENV)/bin/python -m benchmarks --plots docs/figures $(if $(PEERS),--install --peers $(PEERS)) $(BENCH)
