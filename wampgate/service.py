@@ -23,12 +23,12 @@ from wampgate.composition.signals import on_signals
 from wampgate.config.errors import ConfigurationError
 from wampgate.core.errors import WampgateError
 from wampgate.journal import Journal
+from wampgate.observation.health import health_of
 from wampgate.observation.logs import Log
 from wampgate.observation.records import Records
 from wampgate.observation.supervisor import Supervisor
 from wampgate.procedures import reload
 from wampgate.stepping import run
-from wampgate.transports.proxy import TrustedProxies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +48,10 @@ _log = Logger(namespace="wampgate")
 
 _EXPECTED: Final = (WampgateError, CannotListenError, OSError, ValueError)
 """What keeps a router from starting because of its configuration or its surroundings: its text says all."""
+
+
+_TOLD_SECONDS: Final = 10.0
+"""So often whoever supervises the process is told anew how the router is."""
 
 
 class Wampgate(Service):
@@ -121,15 +125,7 @@ class Wampgate(Service):
     @property
     def admin_ports(self) -> Sequence[Any]:
         """What listens for operators, once started."""
-        return () if self._admin is None else self._admin.ports
-
-    def ready(self) -> list[str]:
-        """Why the router should be given no new clients now: one sentence each, without secrets; empty if it should."""
-        if self._live is None or not self.ports:
-            return ["it does not listen"]
-        if self.parts.draining:
-            return ["it is shutting down"]
-        return [f"bridge {bridge.name} is not ready" for bridge in self._live.bridges_that_are_away()]
+        return () if self._admin is None else self._admin.sockets
 
     # --- Service ---
 
@@ -163,21 +159,20 @@ class Wampgate(Service):
             reactor,
             configuration,
             record=self._record,
-            faults=self.ready,
             demo=self._demo,
             tracer=self._tracer,
         )
         self._live = live = Running(process, self._offer)
         live.make(configuration)
         process.start()
-        if configuration.admin is not None:
-            # Before the stores: who asks meanwhile is told that the router is starting.
-            self._admin = self._admin_listener(process)
-            await self._admin.start()
+        # Before the stores: who asks meanwhile is told that the router is starting.
+        await self._serve_operators(configuration)
         await live.open(configuration)
         _log.info("wampgate {version} has started: {realms}", version=__version__, realms=", ".join(live.realms))
         self._supervisor.watch(reactor)
-        self._supervisor.ready()
+        self._supervisor.ready(self._in_a_line())
+        if self._supervisor.asks:
+            process.periods.every(_TOLD_SECONDS, lambda: self._supervisor.status(self._in_a_line()))
         if self._started is not None:
             self._started()
         if self._reload_later:
@@ -187,7 +182,7 @@ class Wampgate(Service):
         live = self._live
         if live is None:
             return
-        self._supervisor.stopping()
+        self._supervisor.stopping("draining: the clients are sent away")
         self._draining = Draining(live)
         await self._draining.run(reactor)
         await live.close()
@@ -201,26 +196,24 @@ class Wampgate(Service):
         self.administration.stop()
         _log.info("wampgate has stopped")
 
+    def _in_a_line(self) -> str:
+        """How the router is, for whoever asks its supervisor."""
+        return f"{health_of(self.parts).line}; sessions: {self.process.session_count():,}"
+
     def _hasten(self) -> None:
         if self._draining is not None:
             self._draining.hasten()
 
-    def _admin_listener(self, process: Process) -> AdminListener:
-        from wampgate.composition.admin import AdminListener  # noqa: PLC0415 - loaded only where operators are served
+    async def _serve_operators(self, configuration: model.Configuration) -> Sequence[str]:
+        """Listen for them as a configuration has it; see :meth:`AdminListener.apply`."""
+        if self._admin is None:
+            if configuration.admin is None:
+                return ()
+            # Loaded only where operators are served.
+            from wampgate.composition.admin import AdminListener  # noqa: PLC0415
 
-        configuration = process.configuration
-        assert configuration.admin is not None, "it is asked before"  # noqa: S101 - for the type checker
-        return AdminListener(
-            process.reactor,
-            configuration.admin,
-            lambda: process.parts,
-            process.sites_of(configuration.limits),
-            records=self._record,
-            origins=process.origins,
-            proxies=TrustedProxies(configuration.trusted_proxies),
-            header_seconds=configuration.limits.header_seconds,
-            refuse_forwarded=self._demo,
-        )
+            self._admin = AdminListener(self.process, self._record, refuse_forwarded=self._demo)
+        return await self._admin.apply(configuration)
 
     # --- reload ---
 
@@ -235,14 +228,17 @@ class Wampgate(Service):
 
         assert self._live is not None and self._reread is not None, "it is asked before"  # noqa: S101, PT018 - for the type checker
         if self._reloading is None:
-            reloadables = [Reloadable(("audit", "log"), self.administration.apply)]
+            reloadables = [
+                Reloadable(("audit", "log"), self.administration.apply),
+                Reloadable(("admin", "limits", "trusted_proxies"), self._serve_operators, renews=True),
+            ]
             self._reloading = Reloading(self._live, self._reread, self._source, reloadables)
             self._reloading.told.append(self._note_reload)
         self._supervisor.reloading()
         try:
             return await self._reloading.reload()
         finally:
-            self._supervisor.ready()
+            self._supervisor.ready(self._in_a_line())
 
     def _note_reload(self, changed: Sequence[str], problems: Sequence[Problem]) -> None:
         outcome = {"problems": [str(problem) for problem in problems]} if problems else {"changed": list(changed)}

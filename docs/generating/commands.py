@@ -26,6 +26,8 @@ STATUSES: Final = (
     (errors.INTERRUPTED, "it was interrupted (Ctrl-C)"),
 )
 
+KEPT: Final = "\b\n"
+
 
 def page() -> str:
     """The page."""
@@ -36,9 +38,16 @@ def page() -> str:
 
 def _command(command: dict[str, Any]) -> str:
     usage = f"`{command['usage']}`"
-    paragraphs = [prose(" ".join(each.split())) for each in re.split(r"\n\s*\n", command["help"])]
+    paragraphs = map(_paragraph, re.split(r"\n\s*\n", command["help"]))
     options = table(("option", "", "default"), _options(command)) if command["options"] else ""
     return "\n\n".join(filter(None, [f"## wampgate {command['name']}", usage, *paragraphs, options])) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    """One of a help's; click keeps the lines of one that begins with a backspace, and so does the page."""
+    if text.startswith(KEPT):
+        return f"```text\n{text.removeprefix(KEPT).strip()}\n```"
+    return prose(" ".join(text.split()))
 
 
 def _options(command: dict[str, Any]) -> Iterator[list[str]]:

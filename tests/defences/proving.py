@@ -66,8 +66,8 @@ MUTATIONS: Final = (
     without(
         ANSWERS,
         "the look at the guesses before HELLO's look-up",
-        ROUTER,
-        'return None if authmethod == "anonymous" else _alone(session)',
+        "core/guessing.py",
+        'return None if authmethod == "anonymous" else alone(session)',
         "return None",
         "test_guessing_answers.py::test_sources_are_not_asked_for_an_address_that_has_none_left",
     ),

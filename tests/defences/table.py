@@ -18,6 +18,7 @@ from . import (
     other_ways,
     proving,
     rawsockets,
+    reloads,
     status_page,
 )
 
@@ -37,6 +38,7 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *meta_api.MUTATIONS,
     *deciding.MUTATIONS,
     *cookies.MUTATIONS,
+    *reloads.MUTATIONS,
     *operators.MUTATIONS,
     *commands.MUTATIONS,
     *status_page.MUTATIONS,

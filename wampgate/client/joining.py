@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from autobahn.wamp.message import Unsubscribed
+from autobahn.wamp.message import Event, Unsubscribed
 from autobahn.wamp.types import CloseDetails
 
 from wampgate.client.plan import CONNECTION_LOST, UNTRUSTED, End
@@ -24,6 +24,9 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 """Of each WebSocket, in seconds: a router that has gone without a word is noticed in 40."""
 
+
+KEYWORDS: Final = "wampgate_keywords"
+"""The one keyword argument by which handlers get an event's own, as an object."""
 
 _ANSWERED: Final = "wamp.close.goodbye_and_out"
 
@@ -68,6 +71,9 @@ class JoiningSession:
         if isinstance(message, Unsubscribed) and message.request == 0:
             self._ears.revoked(message.subscription, message.reason or "")
             return
+        if isinstance(message, Event) and message.kwargs:
+            # Autobahn hands keyword arguments on beside its own: one called `fun` or `self` would cost the event.
+            message.kwargs = {KEYWORDS: message.kwargs}
         autobahn: Any = super()
         autobahn.onMessage(message)
 

@@ -34,7 +34,10 @@ class Link(Protocol):
     """What a session of Autobahn does for us, once it has joined."""
 
     def subscribe(self, handler: Callable[..., object], topic: str, options: Any) -> Awaitable[Any]:
-        """Subscribe; the result has ``id`` and ``unsubscribe()``."""
+        """Subscribe; the result has ``id`` and ``unsubscribe()``.
+
+        The handler gets an event's keyword arguments as one object, under ``joining.KEYWORDS``, if there are any.
+        """
 
     def call(self, procedure: str, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         """Call a procedure."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wampgate.client.joining import KEYWORDS
 from wampgate.client.losses import Gap
 
 if TYPE_CHECKING:
@@ -43,9 +44,14 @@ async def listen(
         "wampgate.auth.expiring": on_expiring,
     }
     # All are sent before the first is waited for, and so before any other subscription.
-    asked = [link.subscribe(handler, topic, None) for topic, handler in handlers.items()]
+    asked = [link.subscribe(_by_keywords(handler), topic, None) for topic, handler in handlers.items()]
     for answer in asked:
         try:
             await answer
         except Exception:  # noqa: BLE001, S112 - refused, or the connection is lost, which is told otherwise
             continue
+
+
+def _by_keywords(handler: Callable[..., None]) -> Callable[..., None]:
+    """A handler that gets an event's keyword arguments as they were published."""
+    return lambda *args, **kwargs: handler(*args, **kwargs.get(KEYWORDS, {}))

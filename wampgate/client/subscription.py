@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import SubscribeOptions
 
+from wampgate.client.joining import KEYWORDS
 from wampgate.client.listeners import tell
 from wampgate.client.losses import SLOW_READER, Gap, Lost
 from wampgate.client.place import Event, Place, Position
@@ -27,7 +28,7 @@ Handler: TypeAlias = Callable[[Event], object]
 
 log: Final = logging.getLogger("wampgate.client")
 _RECOVER: Final = "wampgate.history.recover"
-# Publishers may use any keyword argument but this.
+# Beside the publisher's keyword arguments, which stand under one name of their own.
 _DETAILS: Final = "wampgate_event_details"
 
 
@@ -149,9 +150,11 @@ class Subscription:
             self._handle(event)
 
     def _came(self, link: Link, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        details = kwargs.pop(_DETAILS)
+        details = kwargs[_DETAILS]
         topic = details.topic or self.topic
-        event = Event(topic, details.publication, args, kwargs, details.publisher_authid)
+        # Other subscriptions get the same message.
+        keywords = dict(kwargs.get(KEYWORDS, ()))
+        event = Event(topic, details.publication, args, keywords, details.publisher_authid)
         if self._session.uses(link) and self._session.holds(self) and (self._place is None or self._place.live(event)):
             self._handle(event)
 

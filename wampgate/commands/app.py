@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -177,7 +178,8 @@ def reference() -> list[dict[str, Any]]:
     """All commands for the documentation, those of groups after their group.
 
     Each is ``{name, usage, short, help, arguments: [text], options}``, each of the options
-    ``{names: [text], metavar, help, default, required}``.
+    ``{names: [text], metavar, help, default, required}``. A paragraph of the help that begins with a line
+    of a backspace alone keeps its lines, as click's own help does.
     """
     return [_described(name, command) for name, command in commands()]
 
@@ -188,7 +190,7 @@ def _described(name: str, command: click.Command) -> dict[str, Any]:
         "name": name,
         "usage": command.get_usage(context).removeprefix("Usage: "),
         "short": command.get_short_help_str(limit=200),
-        "help": (command.help or "").replace("\b\n", "").strip(),
+        "help": cleandoc(command.help or ""),
         "arguments": [
             parameter.make_metavar(context) for parameter in command.params if isinstance(parameter, click.Argument)
         ],

@@ -18,6 +18,7 @@ from wampgate.client.joining import OPTIONS, TellingProtocol, end_by_failure
 from wampgate.client.plan import LEFT, End, Returning, State
 from wampgate.client.session import Session
 from wampgate.commands.conversation import TIMED_OUT, Conversation, NotJoined
+from wampgate.commands.router_file import PATH, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from wampgate.client.renewing import Token
 
 _SUBPROTOCOL: Final = "wamp.2.json"
+_URL_AT_A_SOCKET: Final = f"ws://localhost{PATH}"
+"""What a router at a Unix socket is asked for; no host is named by it."""
 _LONGEST_SECONDS: Final = 10.0
 """A human being looks on: no wait is longer."""
 
@@ -166,10 +169,15 @@ class _Dialed:
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            factory: Any = WebSocketClientFactory(url=self._address.url, protocols=[_SUBPROTOCOL], loop=loop)
+            socket = socket_of(self._address.url)
+            url = self._address.url if socket is None else _URL_AT_A_SOCKET
+            factory: Any = WebSocketClientFactory(url=url, protocols=[_SUBPROTOCOL], loop=loop)
             factory.protocol, factory.ears = _Protocol, self._ears
             factory.conversation_over = self._conversation
             factory.setProtocolOptions(**OPTIONS)
+            if socket is not None:
+                _, self._protocol = await loop.create_unix_connection(factory, socket)
+                return
             context = ssl.create_default_context(cafile=self._address.ca_file) if factory.isSecure else None
             _, self._protocol = await loop.create_connection(factory, factory.host, factory.port, ssl=context)
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no connection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wampgate.commands.errors import CommandFailed
-from wampgate.commands.output import config_option
+from wampgate.commands.output import config_option, json_anyway
 
 if TYPE_CHECKING:
     from wampgate.config.model import Configuration
@@ -39,6 +39,7 @@ def config_command() -> None:
 
 
 @config_command.command("schema")
+@json_anyway
 def _schema() -> None:
     """Print the JSON Schema of router.json.
 
@@ -51,6 +52,7 @@ def _schema() -> None:
 
 
 @config_command.command("show")
+@json_anyway
 @config_option
 def _show(config: str) -> None:
     """Print what holds, defaults included, secrets hidden.

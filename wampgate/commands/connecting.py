@@ -40,7 +40,7 @@ class Where:
     """A router, and as whom to speak to it.
 
     Attributes:
-        url: a WebSocket's.
+        url: a WebSocket's, or ``unix:`` and the path of a socket.
         realm: its name.
         token: a token, or what reads a fresh one; None for none.
         authid: whom to be, if that is to be asked for.
@@ -94,7 +94,7 @@ _OPTIONS: Final = (
         "--url",
         envvar="WAMPGATE_URL",
         metavar="URL",
-        help=f"The router's WebSocket. Without it that of router.json, else {URL}. [env: WAMPGATE_URL]",
+        help=f"The router's WebSocket, or unix:/path. Without it that of router.json, else {URL}. [env: WAMPGATE_URL]",
     ),
     click.option(
         "--realm",
@@ -169,9 +169,10 @@ def where_of(
         raise click.UsageError("name one of --token-file, --token-stdin, --demo and --anonymous")
     found = whereabouts(Path(config)) if not demo and (url is None or realm is None) else None
     url = url or (found and found.url) or URL
-    if not url.startswith(("ws://", "wss://")):
+    if not url.startswith(("ws://", "wss://", "unix:/")):
         raise CommandFailed(
-            f"{printable(url.partition('?')[0])} is no URL of a WebSocket: it begins with wss:// or ws://"
+            f"{printable(url.partition('?')[0])} is no URL of a WebSocket: it begins with wss:// or ws://, or is"
+            " unix: and the path of a socket"
         )
     where = Where(
         url, realm or (found and found.realm) or REALM, None, own_authid, ca_file, connect_timeout, token_stdin

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autobahn.wamp.exception import ApplicationError, TransportLost
 
 from wampgate import __version__
+from wampgate.client.joining import KEYWORDS
 from wampgate.client.plan import End
 
 if TYPE_CHECKING:
@@ -137,10 +138,11 @@ class Subscribed:
         """Hand an event to whoever subscribed; a mistake of that one's ends nothing."""
         _, _, publication, details, *payload = event
         args, kwargs = _payload(payload)
+        keywords: dict[str, Any] = {KEYWORDS: kwargs} if kwargs else {}
         if self.details_arg is not None:
-            kwargs[self.details_arg] = Details(details.get("topic"), publication, details.get("publisher_authid"))
+            keywords[self.details_arg] = Details(details.get("topic"), publication, details.get("publisher_authid"))
         try:
-            self.handler(*args, **kwargs)
+            self.handler(*args, **keywords)
         except Exception:
             log.exception("an event could not be handled")
 
@@ -284,7 +286,7 @@ class Conversation:
         """Subscribe, at once; the answer is to be awaited: ApplicationError if it is refused, TransportLost.
 
         Args:
-            handler: called with an event's arguments.
+            handler: called with an event's arguments, and with its keyword arguments as ``KEYWORDS`` names them.
             topic: the topic, or a pattern.
             options: Autobahn's SubscribeOptions; None for an exact match without details.
         """

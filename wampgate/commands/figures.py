@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+_BARS: Final = "▁▂▃▄▅▆▇█"
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -43,6 +47,22 @@ def age(since: object, now: datetime | None = None) -> str:
     if begun.tzinfo is None:
         return "-"
     return span(((now or datetime.now(UTC)) - begun).total_seconds())
+
+
+def moment(time: object) -> str:
+    """An ISO 8601 time by the clock of this machine, to the second; what is none as it is."""
+    try:
+        instant = datetime.fromisoformat(str(time)).astimezone()
+    except (ValueError, OverflowError):
+        return str(time)
+    return f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+def plot(values: Sequence[float]) -> str:
+    """Figures side by side as a small plot, the greatest as the highest: ``▁▃█``."""
+    greatest = max(values, default=0)
+    last = len(_BARS) - 1
+    return "".join(_BARS[round(value / greatest * last)] if greatest else _BARS[0] for value in values)
 
 
 def rate(per_second: float) -> str:

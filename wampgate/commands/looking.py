@@ -43,16 +43,16 @@ async def look(session: CommandSession, sort: str, rows: int) -> Look:
     return Look(at, figures, nlargest(rows, sessions, key=SORTS[sort]), len(sessions))
 
 
-def look_once(where: Where, output: Output, sort: str, rows: int, seconds: float) -> tuple[Look, Look]:
-    """Look twice, so many seconds apart; the newer look first.
+def look_once(where: Where, output: Output, sort: str, rows: int, seconds: float) -> list[Look]:
+    """Look twice, so many seconds apart.
 
     Raises:
         CommandFailed: it may not be asked for, or there is no router.
     """
 
-    async def work(session: CommandSession) -> tuple[Look, Look]:
+    async def work(session: CommandSession) -> list[Look]:
         before = await look(session, sort, 0)
         await asyncio.sleep(seconds)
-        return await look(session, sort, rows), before
+        return [before, await look(session, sort, rows)]
 
     return speak(where, output, work)

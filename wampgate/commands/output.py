@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial, update_wrapper
 from importlib.util import find_spec
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar
 
 import click
@@ -37,12 +38,14 @@ class Column:
         heading: what stands above it; None for the key.
         right: whether it is flush right, as numbers are.
         style: the style of a cell by its value: ``green``, ``red``, ``yellow``, ``bold``, ``dim`` or None.
+        fold: whether its cells may take several lines where the terminal is too narrow, as sentences may.
     """
 
     key: str
     heading: str | None = None
     right: bool = False
     style: Callable[[Any], str | None] | None = None
+    fold: bool = False
 
     @property
     def title(self) -> str:
@@ -196,6 +199,11 @@ class Output:
             with _alternate_screen(self._out):
                 yield self._redraw_over
 
+    @property
+    def height(self) -> int | None:
+        """How many lines the terminal shows at once; None where there is no terminal."""
+        return get_terminal_size().lines if self.terminal and not self.json else None
+
     def _redraw_below(self, *blocks: Block, document: object = None) -> None:
         if self.json:
             self._write(_encoded(_document_of(blocks) if document is None else document).decode())
@@ -204,8 +212,10 @@ class Output:
         self._out.flush()
 
     def _redraw_over(self, *blocks: Block, document: object = None) -> None:  # noqa: ARG002 - for programs only
-        self._out.write("\x1b[H\x1b[J")
-        self.show(*blocks)
+        lines = [line for block in blocks for line in self.lines(block)]
+        # In one piece, each line over the old one, so that nothing flickers; no more than fit, or the screen scrolls.
+        drawn = "\n".join(f"{line}\x1b[K" for line in lines[: self.height])
+        self._out.write(f"\x1b[H{drawn}\x1b[J")
         self._out.flush()
 
     # --- how it looks ---
@@ -222,10 +232,14 @@ class Output:
 
             write(self._out, block, color=self.color)
         else:
-            for line in self._lines(block):
+            for line in self.lines(block):
                 self._write(line)
 
-    def _lines(self, block: Table | Record) -> Iterator[str]:
+    def lines(self, block: Block) -> Iterator[str]:
+        """A block as lines of text."""
+        if isinstance(block, str):
+            yield block
+            return
         if block.title:
             yield self.styled(block.title, "bold")
         if isinstance(block, Record):
@@ -305,11 +319,12 @@ def visible_json(text: str) -> str:
 @contextmanager
 def _alternate_screen(out: TextIO) -> Iterator[None]:
     """The terminal's second screen, so that what was there comes back."""
-    out.write("\x1b[?1049h\x1b[?25l")
+    # No cursor, and no line goes on in the next one: what is too wide is cut off.
+    out.write("\x1b[?1049h\x1b[?25l\x1b[?7l")
     try:
         yield
     finally:
-        out.write("\x1b[?25h\x1b[?1049l")
+        out.write("\x1b[?7h\x1b[?25h\x1b[?1049l")
         out.flush()
 
 
@@ -328,6 +343,13 @@ def output_options(command: Command) -> Command:
     ):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]  # click's decorators lose the type
+
+
+def json_anyway(command: Command) -> Command:
+    """The option ``--json`` of a command that prints nothing but JSON: programs need not know which one does."""
+    return click.option("--json", is_flag=True, expose_value=False, help="It prints JSON with it and without it.")(
+        command
+    )
 
 
 def config_option(command: Command) -> Command:

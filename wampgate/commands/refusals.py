@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wampgate.commands.connecting import connection_options
+from wampgate.commands.figures import moment
 from wampgate.commands.output import Column, Table, output_options
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ _COLUMNS: Final = (
     Column("time"),
     Column("who", style=lambda _: "bold"),
     Column("peer"),
-    Column("what"),
+    Column("what", fold=True),
     Column("count", right=True),
-    Column("because"),
+    Column("because", fold=True),
 )
 
 
@@ -48,6 +49,7 @@ def _words(row: dict[str, Any]) -> dict[str, Any]:
     match = row.get("match")
     asked_for = [row.get("action"), row.get("uri"), f"({match})" if match not in (None, "exact") else None]
     return {
+        "time": moment(row.get("time")),
         "who": f"{who} ({role})" if who and role else who,
         "what": " ".join(str(word) for word in asked_for if word) or row.get("event"),
     }

@@ -60,9 +60,25 @@ def _record(record: Record) -> RichTable:
 
 
 def _table(table: Table) -> RichTable:
-    drawn = RichTable(box=box.SIMPLE_HEAD, title=_title(table.title), title_justify="left", pad_edge=False)
+    drawn = RichTable(
+        box=box.SIMPLE_HEAD,
+        title=_title(table.title),
+        title_justify="left",
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
     for column in table.columns:
-        drawn.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
+        widest = max(len(cell(row.get(column.key))) for row in table.rows)
+        drawn.add_column(
+            Text(column.title),
+            justify="right" if column.right else "left",
+            # A session's id that is cut is of no use, nor is a number; sentences are folded, other texts cut.
+            min_width=max(widest, len(column.title)) if column.right else None,
+            no_wrap=column.right,
+            overflow="fold" if column.fold else "ellipsis",
+        )
     for row in table.rows:
         drawn.add_row(*(_cell(column, row.get(column.key)) for column in table.columns))
     return drawn

@@ -55,16 +55,24 @@ def _endpoints(document: dict[str, Any]) -> Iterator[str]:
 
 
 def url_of(endpoint: str) -> str | None:
-    """How a WebSocket reaches a Twisted server endpoint from this machine; None where none can, or not for sure."""
+    """What ``--url`` has to be to reach a Twisted server endpoint from this machine; None where that is not sure."""
     kind, *parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(endpoint)] or [""]
     named = dict(part.split("=", 1) for part in parts if "=" in part)
     port = named.get("port") or next((part for part in parts if "=" not in part), "")
+    if kind == "unix":
+        path = named.get("address") or next((part for part in parts if "=" not in part), "")
+        return f"unix:{path}" if path.startswith("/") else None
     if kind not in _SCHEMES or not port.isdecimal() or port == "0":
         return None
     host = named.get("interface", "")
     if host in _EVERYWHERE:
         host = "localhost" if kind == "ssl" else "127.0.0.1"
     return f"{_SCHEMES[kind]}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+
+def socket_of(url: str) -> str | None:
+    """The path of the Unix socket that a ``--url`` names; None for a URL of a WebSocket."""
+    return url.removeprefix("unix:") if url.startswith("unix:") else None
 
 
 def _realm(document: dict[str, Any]) -> str | None:

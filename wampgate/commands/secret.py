@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 import click
 
 from wampgate.commands.errors import CommandFailed
+from wampgate.commands.output import json_anyway
 from wampgate.config.credentials import Kdf
+from wampgate.config.errors import quoted
+from wampgate.config.formats import is_authid, is_role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +23,27 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 COUNT: Final = click.IntRange(1, 10_000_000)
 
 
+def _an_authid(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    if is_authid(text):
+        return text
+    raise click.BadParameter(
+        f'expected up to 128 printable characters without spaces, outside "wampgate.", got {quoted(text)}'
+    )
+
+
+def _a_role(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    if is_role(text):
+        return text
+    raise click.BadParameter(
+        f'expected up to 64 ASCII letters, digits and "_.:-", outside "wampgate.", got {quoted(text)}'
+    )
+
+
 def _of_principal(command: Command) -> Command:
     """The options that say whose secret it is."""
-    role = click.option("--role", default="member", show_default=True, help="The role.")
-    user = click.option("--user", required=True, help="The authid.")
-    return user(role(command))
+    role = click.option("--role", default="member", show_default=True, callback=_a_role, help="The role.")
+    user = click.option("--user", required=True, callback=_an_authid, help="The authid.")
+    return user(role(json_anyway(command)))
 
 
 @click.group("secret")

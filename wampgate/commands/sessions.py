@@ -25,7 +25,7 @@ _COLUMNS: Final = (
     Column("authmethod", "method"),
     Column("transport"),
     Column("peer"),
-    Column("age", "since", right=True),
+    Column("age", right=True),
     Column("subscriptions", "subs", right=True),
     Column("queue", right=True, style=queue_style),
 )

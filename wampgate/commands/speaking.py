@@ -32,7 +32,8 @@ _TROUBLE: Final = {
     "ConnectionRefusedError": "nobody listens there; is the router running? --url names another",
     "gaierror": "its host name is not known; --url names another",
     "SSLError": "what answers there does not speak TLS; is it ws:// instead of wss://?",
-    "FileNotFoundError": "the file of --ca-file is not there",
+    "FileNotFoundError": "the socket, or the file of --ca-file, is not there; is the router running?",
+    "PermissionError": "this user may not; run it as one who may, or name another with --url",
     "InvalidStateError": "the connection ended while it was made",
     "ConnectionResetError": "the connection was ended at once",
 }

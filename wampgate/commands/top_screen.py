@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from wampgate.commands.figures import age, milliseconds, queue_style, rate, size, span, state_style
+from wampgate.commands.figures import age, milliseconds, plot, queue_style, rate, size, span, state_style
 from wampgate.commands.output import Column, Table
 from wampgate.config.errors import printable
 
@@ -25,6 +27,11 @@ SORTS: Final[dict[str, Callable[[Mapping[str, Any]], Any]]] = {
 RATES: Final = ("publications", "events", "calls", "joins", "refusals", "drops", "gaps")
 """The counters that are always shown, by their rates."""
 
+LINES: Final = 14
+"""So many lines a screen has beside its bridges and its sessions' rows, at most."""
+LINES_OF_A_TABLE: Final = 3
+"""So many lines a table has beside its rows, with the empty one before it."""
+
 _BAD: Final = ("refusals", "drops", "gaps")
 _SESSIONS: Final = (
     Column("session", right=True),
@@ -32,9 +39,22 @@ _SESSIONS: Final = (
     Column("authrole", "role"),
     Column("transport"),
     Column("peer"),
-    Column("age", "since", right=True),
+    Column("age", right=True),
     Column("subscriptions", "subs", right=True),
     Column("queue", right=True, style=queue_style),
+)
+
+
+def _rate_style(style: str, shown: object) -> str:
+    """How a rate, or the plot of one, is shown: what never happens is dim."""
+    return style if str(shown).strip("0▁") else "dim"
+
+
+_PLOTTED: Final = 7
+"""So many looks are plotted: the width that leaves room for all columns on a terminal of eighty."""
+_RATES: Final = (
+    Column("", "a second"),
+    *(Column(name, right=True, style=partial(_rate_style, "yellow" if name in _BAD else "bold")) for name in RATES),
 )
 _BRIDGES: Final = (
     Column("name", "bridge"),
@@ -69,16 +89,18 @@ def rates(now: Look, before: Look) -> dict[str, float]:
     return {name: max(0, value - old.get(name, 0)) / seconds for name, value in _counters(now.figures).items()}
 
 
-def document(now: Look, before: Look) -> dict[str, Any]:
-    """All of it, for programs."""
-    found = {name: round(value, 3) for name, value in rates(now, before).items()}
+def document(looks: Sequence[Look]) -> dict[str, Any]:
+    """All of the last of several looks, for programs."""
+    now = looks[-1]
+    found = {name: round(value, 3) for name, value in rates(now, looks[-2]).items()}
     return {**now.figures, "rates": found, "top_sessions": list(now.sessions)}
 
 
-def blocks(now: Look, before: Look, output: Output, where: Where) -> list[Block]:
-    """All of it, for people."""
+def blocks(looks: Sequence[Look], output: Output, where: Where) -> list[Block]:
+    """All of it, for people: the last of several looks, and how the rates have been since the first."""
+    now, before = looks[-1], looks[-2]
     figures = now.figures
-    shown: list[Block] = [*_head(figures, output, where), "", _rates_line(rates(now, before), output)]
+    shown: list[Block] = [*_head(figures, output, where), "", _rates(looks)]
     if bridges := figures.get("bridges"):
         shown += ["", Table(_BRIDGES, [_bridge(bridge, now, before) for bridge in bridges])]
     if now.sessions:
@@ -101,14 +123,16 @@ def _head(figures: Mapping[str, Any], output: Output, where: Where) -> list[str]
         f"  {where.shown}  realm {printable(str(figures.get('realm')))}"
     )
     sessions, connections = _section(figures, "sessions"), _section(figures, "connections")
-    second = (
-        f"sessions {_number(sessions.get('total'))}{_parts(sessions.get('by_role'))}{_parts(sessions.get('by_method'))}"
-        f"  connections {_number(connections.get('open'))}{_parts(connections.get('by_transport'))}"
-    )
-    return [first, second, _third(figures, output)]
+    by_role, by_method = _parts(sessions.get("by_role")), _parts(sessions.get("by_method"))
+    return [
+        first,
+        f"sessions {_number(sessions.get('total'))}{by_role}{by_method}",
+        f"connections {_number(connections.get('open'))}{_parts(connections.get('by_transport'))}",
+        _queues(figures, output),
+    ]
 
 
-def _third(figures: Mapping[str, Any], output: Output) -> str:
+def _queues(figures: Mapping[str, Any], output: Output) -> str:
     queues, store = _section(figures, "queues"), figures.get("store")
     queued = size(queues.get("bytes"))
     slow = queues.get("slow_readers") or 0
@@ -121,12 +145,14 @@ def _third(figures: Mapping[str, Any], output: Output) -> str:
     return f"{line}  loop lag {milliseconds(figures.get('loop_lag_seconds'))}"
 
 
-def _rates_line(found: Mapping[str, float], output: Output) -> str:
-    words = []
-    for name in RATES:
-        value = found.get(name, 0.0)
-        words.append(f"{name} {output.styled(f'{rate(value)}/s', 'yellow' if value and name in _BAD else 'bold')}")
-    return "  ".join(words)
+def _rates(looks: Sequence[Look]) -> Table:
+    """What happens a second, and below it how that has changed from look to look."""
+    past = [rates(now, before) for before, now in pairwise(looks)]
+    rows: list[dict[str, Any]] = [{"": "now", **{name: rate(past[-1].get(name, 0.0)) for name in RATES}}]
+    if len(past) > 1:
+        plotted = past[-_PLOTTED:]
+        rows.append({"": "lately", **{name: plot([found.get(name, 0.0) for found in plotted]) for name in RATES}})
+    return Table(_RATES, rows)
 
 
 def _bridge(bridge: Mapping[str, Any], now: Look, before: Look) -> dict[str, Any]:
@@ -168,8 +194,9 @@ def _number(value: object) -> str:
 
 def _parts(counts: object) -> str:
     """Counts by name, the greatest first: `` (member 40, backend 1)``; a few of many."""
-    if not isinstance(counts, dict) or not counts:
+    some = {name: count for name, count in counts.items() if count} if isinstance(counts, dict) else {}
+    if not some:
         return ""
-    ordered = sorted(counts.items(), key=lambda part: (-part[1], part[0]))
+    ordered = sorted(some.items(), key=lambda part: (-part[1], part[0]))
     shown = ", ".join(f"{printable(str(name))} {_number(count)}" for name, count in ordered[:5])
     return f" ({shown}{', …' if len(ordered) > 5 else ''})"

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from wampgate.commands.audit import columns_of, rows_of
+from wampgate.commands.audit import rows_of
 from wampgate.commands.connecting import connection_options
-from wampgate.commands.output import Table, output_options
+from wampgate.commands.figures import moment, span
+from wampgate.commands.output import Column, Table, output_options
 
 if TYPE_CHECKING:
     from wampgate.commands.command_session import CommandSession
     from wampgate.commands.connecting import Where
-    from wampgate.commands.conversation import Answer
     from wampgate.commands.output import Output
+
+_COLUMNS: Final = (
+    Column("organization", style=lambda _: "bold"),
+    Column("connections", right=True),
+    Column("connected", right=True),
+    Column("logins", right=True),
+    Column("deliveries", right=True),
+)
 
 
 @click.command("usage")
@@ -25,11 +33,18 @@ def usage_command(*, organization: str | None, where: Where, output: Output) -> 
     """Show what organizations used of a running router: connections, deliveries."""
     from wampgate.commands.speaking import asked, speak  # noqa: PLC0415 - what imports Autobahn comes last
 
-    async def work(session: CommandSession) -> Answer:
-        return await asked(session, "wampgate.usage.organizations", organization=organization)
+    async def work(session: CommandSession) -> tuple[Any, list[dict[str, Any]]]:
+        rows: list[dict[str, Any]] = []
+        after: dict[str, Any] = {}
+        while True:
+            answer = await asked(session, "wampgate.usage.organizations", organization=organization, **after)
+            rows += rows_of(answer, "organizations")
+            if (last := answer.kwargs.get("next")) is None:
+                return answer.kwargs.get("since"), rows
+            after = {"after": last}
 
-    answer = speak(where, output, work)
-    rows = rows_of(answer, "organizations")
-    since = answer.kwargs.get("since")
-    table = Table(columns_of(rows), rows, title=f"since {since}" if since else None, empty="no organization used any")
-    output.show(table, document=answer.kwargs)
+    since, rows = speak(where, output, work)
+    title = None if since is None else f"since {moment(since)}"
+    shown = [row | {"connected": span(row.get("connection_seconds"))} for row in rows]
+    table = Table(_COLUMNS, shown, title=title, empty="no organization used anything")
+    output.show(table, document={"since": since, "organizations": rows})

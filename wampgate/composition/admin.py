@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import maybeDeferred
-from twisted.logger import Logger
-
-from wampgate.composition.endpoints import endpoint_of
-from wampgate.composition.listening import told_endpoint
+from wampgate.composition.doors import Doors, NotListening, close
+from wampgate.config.formats import endpoint_kind
+from wampgate.config.listen import Listen
 from wampgate.http.admin.site import BESIDE, make_admin_site, status_page
 from wampgate.http.backend import openapi, web
 from wampgate.http.backend.usage_csv import UsageCsv
-from wampgate.observation.health import asked_of
+from wampgate.observation.health import health_of
 from wampgate.observation.metrics import ListenerInView, Metrics, RefusedJoins
 from wampgate.transports.credentials import bearer_of
 from wampgate.transports.places import ConnectionLimits
-from wampgate.transports.port import Port
+from wampgate.transports.port import Port, Serves
+from wampgate.transports.proxy import TrustedProxies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-    from wampgate.composition.http import Sites
+    from wampgate.composition.process import Process
     from wampgate.config.admin import Admin
+    from wampgate.config.model import Configuration
     from wampgate.http.channel import Site
     from wampgate.http.resources import Node
     from wampgate.observation.health import Health
-    from wampgate.observation.parts import Parts
     from wampgate.observation.records import Records
-    from wampgate.transports.origins import Origins
-    from wampgate.transports.proxy import TrustedProxies
-
-_log = Logger()
 
 
 class AdminPort(Port):
@@ -39,112 +36,115 @@ class AdminPort(Port):
 
 
 class AdminListener:
-    """The operators' listener, started and stopped as one.
+    """The operators' listener; it listens where a configuration has the section ``admin``.
+
+    What was counted and who is connected stays when the section changes.
 
     Args:
-        reactor: listens.
-        section: of the configuration.
-        parts: the router's parts, as they are now.
-        sites: what serves backends by HTTP.
+        process: what is looked at, and serves WAMP and backends there as well.
         records: hands on what the core records.
-        origins: the hosts and origins that may come in, the same as for all listeners.
-        proxies: who is believed about those behind it.
-        header_seconds: from the opened connection to the end of the header.
         refuse_forwarded: whether to refuse what came through a proxy (the demo does).
-        more: what is served beside, by the path's first component.
-
-    Attributes:
-        port: refuses connections and has their places.
-        ports: what listens, once started.
     """
 
-    def __init__(
-        self,
-        reactor: Any,
-        section: Admin,
-        parts: Callable[[], Parts],
-        sites: Sites,
-        *,
-        records: Records,
-        origins: Origins,
-        proxies: TrustedProxies,
-        header_seconds: float,
-        refuse_forwarded: bool = False,
-        more: Mapping[bytes, Node] | None = None,
-    ) -> None:
-        self._reactor = reactor
-        self._section = section
-        self._parts = parts
-        self._records = records
+    def __init__(self, process: Process, records: Records, *, refuse_forwarded: bool = False) -> None:
+        self._process = process
+        self._refuse_forwarded = refuse_forwarded
         self._refused_joins = RefusedJoins()
-        self._health = asked_of(parts, section.ready_without)
-        self.ports: list[Any] = []
-        site = self._site(sites, more or {})
-        self.port = AdminPort(
-            websocket=parts().port.serves.websocket,
-            web=site,
-            origins=origins,
-            deadlines=parts().deadlines,
-            limits=ConnectionLimits(section.connections, 0, section.connections),
-            # Who has joined gives no place back: there is one limit for all.
-            joined=lambda: 0,
-            header_seconds=header_seconds,
-            refuse_forwarded=refuse_forwarded,
-            proxies=proxies,
-            apart="admin ",
-        )
-        self._answered = site.answered
+        records.add(self._refused_joins)
+        self._answered: Counter[int] = Counter()
+        self._doors = Doors(process.reactor, "operators are served on")
+        self._port: AdminPort | None = None
 
-    async def start(self) -> None:
-        """Listen.
+    @property
+    def sockets(self) -> Sequence[Any]:
+        """What listens."""
+        return self._doors.sockets
+
+    async def apply(self, configuration: Configuration) -> Sequence[str]:
+        """Listen as a configuration has it from now on, or no more; connections that are open stay open.
+
+        Returns:
+            The certificates that are others than before.
 
         Raises:
-            CannotListenError: the endpoint is taken.
-            ValueError: a file that the endpoint names can't be used.
+            ValueError: the endpoint is taken, or a file that it names can't be used; then nothing has changed.
+            OSError: a file of the status page is missing; then likewise.
         """
-        self._records.add(self._refused_joins)
-        endpoint = endpoint_of(self._reactor, self._section.endpoint)
-        self.ports.append(await endpoint.listen(self.port))
-        told = told_endpoint(self._section.endpoint, self.ports[-1])
-        _log.info("operators are served on {endpoint}", endpoint=told)
+        section = configuration.admin
+        page = status_page() if section is not None and section.status_page else {}
+        try:
+            to_come = await self._doors.prepare([] if section is None else [_listen_of(section, configuration)])
+        except NotListening as error:
+            raise ValueError(str(error)) from None
+        if section is not None:
+            self._port = self._port_of(section, configuration, page)
+        leaving = to_come.commit(lambda _: self._port)
+        await close(self._process.reactor, leaving, hand_over=False)
+        return to_come.renewed
 
     async def stop(self) -> None:
         """Listen no more; connections that are open stay open."""
-        if not self.ports:
-            return
-        self._records.remove(self._refused_joins)
-        ports, self.ports = self.ports, []
-        for port in ports:
-            await maybeDeferred(port.stopListening)
+        await self._doors.close(hand_over=False)
 
-    def _site(self, sites: Sites, more: Mapping[bytes, Node]) -> Site:
-        nodes: dict[bytes, Node] = {
-            **(status_page() if self._section.status_page else {}),
-            **web.nodes(sites.backend, openapi.document(sites.bounds), bearer_of),
-            b"usage.csv": UsageCsv(sites.backend, bearer_of),
-            **more,
-        }
-        elsewhere = BESIDE | {b"/" + name for name in nodes}
-        return make_admin_site(
-            nodes,
-            ready=self._ready,
-            written=self._exposition() if self._section.metrics else None,
-            bodies=web.Intake(sites.body_bytes, elsewhere, sites.backend.counters),
-            reactor=self._reactor,
+    def _port_of(self, section: Admin, configuration: Configuration, page: dict[bytes, Node]) -> AdminPort:
+        """The port, by the section; one that there is goes on with another site."""
+        process, port = self._process, self._port
+        site = self._site(section, configuration, page)
+        limits = ConnectionLimits(section.connections, 0, section.connections)
+        header_seconds, proxies = configuration.limits.header_seconds, TrustedProxies(configuration.trusted_proxies)
+        if port is not None:
+            port.serves = Serves(process.websocket, site)
+            port.adopt(limits, header_seconds, proxies)
+            return port
+        return AdminPort(
+            websocket=process.websocket,
+            web=site,
+            origins=process.origins,
+            deadlines=process.deadlines,
+            limits=limits,
+            # Who has joined gives no place back: there is one limit for all.
+            joined=lambda: 0,
+            header_seconds=header_seconds,
+            refuse_forwarded=self._refuse_forwarded,
+            proxies=proxies,
+            apart="admin ",
         )
 
-    def _ready(self) -> tuple[str, list[str]]:
-        health: Health = self._health()
-        return health.state, health.reasons
+    def _site(self, section: Admin, configuration: Configuration, page: dict[bytes, Node]) -> Site:
+        sites = self._process.sites_of(configuration.limits)
+        nodes: dict[bytes, Node] = {
+            **page,
+            **web.nodes(sites.backend, openapi.document(sites.bounds), bearer_of),
+            b"usage.csv": UsageCsv(sites.backend, bearer_of),
+        }
+        elsewhere = BESIDE | {b"/" + name for name in nodes}
 
-    def _exposition(self) -> Callable[[str], tuple[bytes, str]]:
+        def health() -> Health:
+            return health_of(self._process.parts, section.ready_without)
+
+        return make_admin_site(
+            nodes,
+            ready=health,
+            written=self._exposition(health) if section.metrics else None,
+            bodies=web.Intake(sites.body_bytes, elsewhere, sites.backend.counters),
+            reactor=self._process.reactor,
+            answered=self._answered,
+        )
+
+    def _exposition(self, health: Callable[[], Health]) -> Callable[[str], tuple[bytes, str]]:
         # Loaded only where metrics are served: the library is a tenth of the start.
         from wampgate.observation.exposition import Exposition  # noqa: PLC0415
 
         metrics = Metrics(
-            self._parts,
-            health=self._health,
+            lambda: self._process.parts,
+            health=health,
             refused_joins=self._refused_joins,
-            admin=lambda: ListenerInView(self.port, self._answered),
+            admin=lambda: ListenerInView(self._port, self._answered),
         )
         return Exposition(metrics).write
+
+
+def _listen_of(section: Admin, configuration: Configuration) -> Listen:
+    # A router that is to take this one's place listens beside it; it must not fail for want of this port.
+    shares = any(listen.reuse_port for listen in configuration.listen)
+    return Listen(endpoint=section.endpoint, reuse_port=shares and endpoint_kind(section.endpoint) in ("tcp", "ssl"))

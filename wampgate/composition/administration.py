@@ -17,6 +17,8 @@ from wampgate.procedures import usage as usage_procedure
 from wampgate.procedures.log_levels import LogLevels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wampgate.config.log import Log as LogSection
     from wampgate.config.model import Configuration
     from wampgate.core.procedures import Procedures
@@ -55,8 +57,8 @@ class Administration:
         self._log_section = configuration.log
         self.audit.start(reactor, configuration.audit)
 
-    def apply(self, configuration: Configuration) -> None:
-        """Go by a configuration from now on.
+    async def apply(self, configuration: Configuration) -> Sequence[str]:
+        """Go by a configuration from now on; nothing is renewed beside that.
 
         Raises:
             ValueError: the audit log can't be written; then all stays as it was.
@@ -65,6 +67,7 @@ class Administration:
         if configuration.log != self._log_section:
             self._log_section = configuration.log
             self._log.apply(configuration.log)
+        return ()
 
     def reopen(self) -> None:
         """The operator has moved files away."""

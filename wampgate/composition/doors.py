@@ -82,17 +82,19 @@ class OpenDoor:
 
 
 class Doors:
-    """All sockets that listen.
+    """All sockets that listen for the same people.
 
     Args:
         reactor: Twisted's.
+        says: the log's words for one that listens.
 
     Attributes:
         open: one for each section of ``listen``, in that order.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, says: str = "listening on") -> None:
         self._reactor = reactor
+        self.says = f"{says} {{endpoint}}"
         self.open: list[OpenDoor] = []
 
     @property
@@ -175,7 +177,7 @@ class DoorsToCome:
             opened.door.leads_to = serves(opened.listen)
         for opened in self._opened:
             opened.socket.startReading()
-            _log.info("listening on {endpoint}", endpoint=told_endpoint(opened.listen.endpoint, opened.socket))
+            _log.info(self._doors.says, endpoint=told_endpoint(opened.listen.endpoint, opened.socket))
         kept = [opened for opened, _ in self._kept]
         return [opened for opened in before if opened not in kept]
 

@@ -49,7 +49,6 @@ class Process:
         reactor: Twisted's.
         configuration: what it begins with.
         record: takes what the core records.
-        faults: why the router should be given no new clients now.
         demo: whether this is the demo: then it refuses what came through a proxy.
         tracer: records traces; None where none are recorded.
 
@@ -70,7 +69,6 @@ class Process:
         configuration: model.Configuration,
         *,
         record: Records,
-        faults: Callable[[], list[str]],
         demo: bool = False,
         tracer: Tracer | None = None,
     ) -> None:
@@ -113,7 +111,6 @@ class Process:
             deadlines,
             self.port,
             {"websocket": self.websocket, "rawsocket": self.rawsocket},
-            faults,
             answered=self._site.answered,
             loop_lag=lag.worst,
             lateness=lag.seconds,

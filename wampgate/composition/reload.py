@@ -19,7 +19,7 @@ from wampgate.stepping import run
 from wampgate.transports.proxy import TrustedProxies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from wampgate.composition.doors import DoorsToCome
     from wampgate.composition.running import Running
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _log = Logger(namespace="wampgate")
 
-_LATER: Final = ("admin", "audit", "log", "tracing")
-"""Sections that parts of their own go by, which may not be able to go by another one."""
+_LATER: Final = ("tracing",)
+"""Sections by which is gone from the start to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,14 @@ class Reloadable:
 
     Attributes:
         sections: their keys.
-        apply: has it go by a configuration from now on; raises ValueError or OSError, and then nothing has changed.
+        apply: has it go by a configuration from now on, and returns what it has renewed beside that, such as a
+            certificate; raises ValueError or OSError, and then nothing has changed.
+        renews: whether it may have something to renew while its sections are the same.
     """
 
     sections: Sequence[str]
-    apply: Callable[[model.Configuration], None]
+    apply: Callable[[model.Configuration], Awaitable[Sequence[str]]]
+    renews: bool = False
 
 
 class Reloading:
@@ -123,9 +126,8 @@ class Reloading:
         change.commit()
         await change.settle()
         changed = differences(before, configuration)
-        able = {name for reloadable in self._reloadables for name in reloadable.sections}
         for name in _LATER:
-            if name in changed and name not in able:
+            if name in changed:
                 _log.warn("{name} has changed: that takes effect when the router is started again", name=name)
                 changed[changed.index(name)] = f"{name} (at the next start)"
         return [*changed, *change.renewed]
@@ -165,19 +167,20 @@ class _Change:
             self._doors = await self._running.doors.prepare(self._after.listen)
         except NotListening as error:
             return [Problem(("listen", error.index, "endpoint"), str(error))]
-        return list(self._apply())
+        return await self._apply()
 
-    def _apply(self) -> Iterator[Problem]:
+    async def _apply(self) -> list[Problem]:
         """Have the parts go by their sections: the last thing that can fail, so that little has to be taken back."""
         for reloadable in self._reloadables:
-            if all(getattr(self._after, name) == getattr(self._before, name) for name in reloadable.sections):
+            same = all(getattr(self._after, name) == getattr(self._before, name) for name in reloadable.sections)
+            if same and not reloadable.renews:
                 continue
             try:
-                reloadable.apply(self._after)
+                self.renewed += await reloadable.apply(self._after)
                 self._applied.append(reloadable)
             except (OSError, ValueError) as error:
-                yield Problem((reloadable.sections[0],), str(error))
-                return
+                return [Problem((reloadable.sections[0],), str(error))]
+        return []
 
     async def _realm(self, index: int, section: model.Realm) -> list[Problem]:
         deciding = deciding_procedures(self._after.realms, section.name)
@@ -196,7 +199,7 @@ class _Change:
     async def undo(self) -> None:
         """Let go of all that was made."""
         for reloadable in self._applied:
-            reloadable.apply(self._before)
+            await reloadable.apply(self._before)
         if self._doors is not None:
             await self._doors.undo()
         for succession in self._successions:
@@ -234,7 +237,7 @@ class _Change:
         running.show()
         if self._doors is not None:
             self._leaving = self._doors.commit(process.serving(self._after))
-            self.renewed = self._doors.renewed
+            self.renewed += self._doors.renewed
 
     async def settle(self) -> None:
         """Do what follows from it, while everything runs by it already."""

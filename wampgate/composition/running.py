@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wampgate.composition.doors import Doors
 from wampgate.composition.dynamic import bind_dynamic, deciding_procedures
@@ -10,7 +10,7 @@ from wampgate.composition.in_view import in_view_of
 from wampgate.composition.living import LivingRealm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from wampgate.composition.process import Process
     from wampgate.config import model
@@ -83,7 +83,3 @@ class Running:
         process.parts.realms[:] = [in_view_of(each) for each in parts]
         process.logins.clear()
         process.logins.update({each.realm.name: each.logins for each in parts if each.logins is not None})
-
-    def bridges_that_are_away(self) -> Iterable[Any]:
-        """The bridges that are not ready."""
-        return (bridge for living in self.realms.values() for bridge in living.parts.bridges if not bridge.ready)

@@ -34,9 +34,7 @@ FILES: Final = {
 }
 """The page's files and their content types; no other name is ever looked up."""
 
-UPGRADE: Final = Response(
-    426, b"WAMP is spoken here: connect with a WebSocket.\n", TEXT, ((b"Upgrade", b"websocket"),)
-)
+UPGRADE: Final = Response(426, b"WAMP is spoken here: connect with a WebSocket.\n", TEXT, ((b"Upgrade", b"websocket"),))
 ALIVE: Final = Response(200, b"ok\n", TEXT, ((b"Cache-Control", b"no-store"),))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection, Iterator
 
     from wampgate.observation.parts import Parts
 
@@ -35,6 +35,11 @@ class Health(NamedTuple):
     def ready(self) -> bool:
         """Whether it should be given new clients."""
         return self.state == "ready"
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return f"{self.state}: {'; '.join(self.reasons)}" if self.reasons else self.state
 
 
 def health_of(parts: Parts, without: Collection[str] = ()) -> Health:
@@ -60,8 +65,3 @@ def _faults(parts: Parts, without: Collection[str]) -> Iterator[str]:
             for bridge in view.bridges:
                 if not bridge.ready:
                     yield f"realm {view.realm.name}: bridge {bridge.name} ({bridge.kind}) is not ready"
-
-
-def asked_of(parts: Callable[[], Parts], without: Collection[str]) -> Callable[[], Health]:
-    """The health of a router whose parts may be exchanged, to be asked at any time."""
-    return lambda: health_of(parts(), without)

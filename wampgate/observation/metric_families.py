@@ -31,6 +31,12 @@ class Family(NamedTuple):
 BUILD: Final = Family("wampgate_build", "info", "What runs; always 1.", ("version",))
 READY: Final = Family("wampgate_ready", "gauge", "1 while /health/ready says that the router should be given clients.")
 DRAINING: Final = Family("wampgate_draining", "gauge", "1 while the router is on its way out.")
+RELOADS: Final = Family(
+    "wampgate_reloads",
+    "counter",
+    "Reloads of router.json, by what became of them: done, or refused, which leaves everything as it was.",
+    ("outcome",),
+)
 
 LAG: Final = Family(
     "wampgate_reactor_lag_seconds", "gauge", "By how much the reactor was late, at worst, in the last 10 to 20 s."

@@ -52,8 +52,9 @@ _SHOWN_ELSEWHERE: Final = frozenset(
 )
 """The realm's counters that have a metric of their own."""
 
-_ERRORS: Final = frozenset(value for name, value in vars(uri).items() if name.isupper())
+_RELOADS: Final = {"done": "reloaded", "refused": "reload_failed"}
 
+_ERRORS: Final = frozenset(value for name, value in vars(uri).items() if name.isupper())
 
 _USUAL: Final = (uri.AUTHENTICATION_DENIED, uri.AUTHENTICATION_FAILED, uri.NOT_AUTHORIZED, uri.LIMIT_EXCEEDED)
 """Why joins are refused where nothing is wrong with the client's program."""
@@ -136,6 +137,8 @@ class Metrics:
         if parts.loop_lag is not None:
             yield Sample(families.LAG, (), parts.loop_lag())
         yield Sample(families.LATENESS, (), parts.lateness)
+        for outcome, counter in _RELOADS.items():
+            yield Sample(families.RELOADS, (outcome,), parts.router.counters[counter])
         for reason, number in self._refused_joins.counters.items():
             yield Sample(families.REFUSED_JOINS, (reason,), number)
         yield from _of_listener("public", ListenerInView(parts.port, parts.answered))

@@ -138,7 +138,6 @@ class Parts:
         deadlines: the one heap of deadlines; its ``now`` is the monotonic clock.
         port: counts refused connections, and holds the places.
         transports: the ways to speak WAMP, by name.
-        faults: why the router should be given no new clients now: a sentence each, without secrets.
         realms: the realms.
         backend: what serves backends by HTTP; None where nothing does.
         draining: whether the router is on its way out.
@@ -153,7 +152,6 @@ class Parts:
     deadlines: Deadlines
     port: Any
     transports: dict[str, Transport]
-    faults: Callable[[], list[str]]
     realms: list[RealmInView] = field(default_factory=list)
     backend: Counted | None = None
     draining: bool = False

@@ -44,6 +44,11 @@ class Supervisor:
         self._complained = False
 
     @property
+    def asks(self) -> bool:
+        """Whether there is one that wants to be told."""
+        return self._address is not None
+
+    @property
     def watchdog_seconds(self) -> float | None:
         """How long the supervisor waits for a sign of life before it ends the process; None where it does not."""
         return None if self._address is None else self._watchdog_seconds

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wampgate.stores.deadlines import Clock
     from wampgate.stores.engine import Rows
+    from wampgate.stores.timing import QueryTimes
 
 log = Logger()
 
@@ -70,6 +71,7 @@ class SqlCookieStore:
         realm: whose cookies these are; several may share a table.
         per_authid: so many cookies may one authid have; of too many the one that ends first goes.
         timeout: seconds until a question that is not answered is refused.
+        times: takes note of how long each took.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class SqlCookieStore:
         realm: str,
         per_authid: int,
         timeout: float,
+        times: QueryTimes,
     ) -> None:
         self._clock = clock
         self._run = run
@@ -92,11 +95,13 @@ class SqlCookieStore:
             "cleared": str(_CLEARED_AT_ONCE),
         }
         self._timeout = timeout
+        self._times = times
         self._complaint = ""
 
     async def keep(self, kept: KeptCookie, seconds: float, instead_of: str | None) -> None:
         """See :class:`wampgate.core.logins.CookieStore`."""
         await self._ask(
+            "cookie_keep",
             self._statements.keep,
             cookie=kept.cookie,
             login=kept.login,
@@ -108,24 +113,24 @@ class SqlCookieStore:
 
     async def find(self, cookie: str) -> KeptCookie | None:
         """See :class:`wampgate.core.logins.CookieStore`."""
-        return _kept(cookie, await self._ask((self._statements.find,), cookie=cookie))
+        return _kept(cookie, await self._ask("cookie_find", (self._statements.find,), cookie=cookie))
 
     async def end(self, cookie: str) -> KeptCookie | None:
         """See :class:`wampgate.core.logins.CookieStore`."""
-        return _kept(cookie, await self._ask(self._statements.end, cookie=cookie))
+        return _kept(cookie, await self._ask("cookie_end", self._statements.end, cookie=cookie))
 
     async def ended(self, logins: Sequence[str]) -> Collection[str]:
         """See :class:`wampgate.core.logins.CookieStore`."""
         if not logins:
             return ()
-        rows = await self._ask((self._statements.ended,), logins=self._run.several(logins))
+        rows = await self._ask("cookies_ended", (self._statements.ended,), logins=self._run.several(logins))
         return {login for (login,) in rows}
 
-    async def _ask(self, statements: Sequence[str], **parameters: str) -> Rows:
+    async def _ask(self, query: str, statements: Sequence[str], **parameters: str) -> Rows:
+        deadline = self._clock.seconds() + self._timeout
         try:
-            rows = await self._run(
-                statements, {**self._parameters, **parameters}, self._clock.seconds() + self._timeout
-            )
+            answer = self._run(statements, {**self._parameters, **parameters}, deadline)
+            rows = await self._times.note(query, answer)
         except QueryRefused as refused:
             self._complain(refused.reason)
             raise StoreUnavailable("the table of cookies can't be used now; the log says why") from None

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from wampgate.stores.cookies_postgres import STATEMENTS, PostgresRuns
-from wampgate.stores.cookies_sql import SqlCookieStore
 from wampgate.stores.credential_rows import CREDENTIAL_PARAMETERS
 from wampgate.stores.engine import Query
 from wampgate.stores.postgres_address import PostgresAddress
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.posixbase import PosixReactorBase
 
+    from wampgate.stores.cookies_sql import SqlCookieStore
     from wampgate.stores.questions import TokenHash
 
 # A literal without a type takes the column's, so the index is used whatever type that
@@ -165,7 +165,7 @@ class PostgresTokenStore(SqlTokenStore):
     def cookies(self, *, realm: str, per_authid: int) -> SqlCookieStore:
         """The session cookies in this database; see :class:`wampgate.stores.cookies_sql.SqlCookieStore`."""
         run = PostgresRuns(self._engine)
-        return SqlCookieStore(self._clock, run, STATEMENTS, realm=realm, per_authid=per_authid, timeout=self._timeout)
+        return self._cookies(run, STATEMENTS, realm=realm, per_authid=per_authid)
 
 
 def _given(name: str, parameter: str, given: str, many: str | None = None) -> Query:

@@ -11,6 +11,7 @@ from wampgate.core.errors import StoreUnavailable
 from wampgate.core.interfaces import Token
 from wampgate.stores.answers import Answers
 from wampgate.stores.batching import Batching
+from wampgate.stores.cookies_sql import SqlCookieStore
 from wampgate.stores.credential_lookup import CredentialLookUp
 from wampgate.stores.hints import Hints
 from wampgate.stores.portions import Portions
@@ -25,13 +26,14 @@ from wampgate.stores.questions import (
 )
 from wampgate.stores.revisions import Revisions
 from wampgate.stores.single_flight import SingleFlight
-from wampgate.stores.timing import TimedBatches
+from wampgate.stores.timing import QueryTimes, TimedBatches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from wampgate.core.histogram import Histogram
     from wampgate.core.interfaces import Change, Connection, Credentials, Known, Membership
+    from wampgate.stores.cookies_sql import CookieStatements, Runs
     from wampgate.stores.deadlines import Clock
     from wampgate.stores.engine import Batches, Ear, Engine, Query, Rows
     from wampgate.stores.token_memory import TokenMemory
@@ -95,8 +97,9 @@ class SqlTokenStore:
         if not timeout > 0:
             raise ValueError(f"timeout is {timeout!r}: expected a number of seconds above 0")
         self._clock = clock
-        batches = timed = TimedBatches(clock, batches)
-        self.query_seconds: Mapping[str, Histogram] = timed.seconds
+        self._times = QueryTimes(clock)
+        self.query_seconds: Mapping[str, Histogram] = self._times.seconds
+        batches = TimedBatches(self._times, batches)
         self._engine = engine
         self._ear = ear
         self._attached: list[Engine] = []
@@ -248,6 +251,12 @@ class SqlTokenStore:
     async def credentials_of(self, known: Sequence[Known]) -> Mapping[Known, Credentials]:
         """See :class:`wampgate.core.interfaces.CredentialStore`."""
         return await self._credentials.all(known)
+
+    def _cookies(self, run: Runs, statements: CookieStatements, *, realm: str, per_authid: int) -> SqlCookieStore:
+        """Session cookies in the same database; see :class:`wampgate.stores.cookies_sql.SqlCookieStore`."""
+        return SqlCookieStore(
+            self._clock, run, statements, realm=realm, per_authid=per_authid, timeout=self._timeout, times=self._times
+        )
 
     def _find_token(self, stored: str, deadline: float) -> Deferred[Token | None]:
         if self._memory is not None and self._memory.knows(stored):

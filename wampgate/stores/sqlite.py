@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wampgate.stores.cookies_sql import SqlCookieStore
 from wampgate.stores.cookies_sqlite import STATEMENTS, SqliteRuns
 from wampgate.stores.credential_rows import CREDENTIAL_PARAMETERS
 from wampgate.stores.engine import Query
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.base import ReactorBase
 
+    from wampgate.stores.cookies_sql import SqlCookieStore
     from wampgate.stores.questions import TokenHash
 
 # The first comparison is by the column's type and uses the index, whatever type that
@@ -116,7 +116,7 @@ class SqliteTokenStore(SqlTokenStore):
         writer = SqliteThread(self._reactor, self._path, timeout=self._timeout, writes=True)
         self._attached.append(writer)
         run = SqliteRuns(writer)
-        return SqlCookieStore(self._clock, run, STATEMENTS, realm=realm, per_authid=per_authid, timeout=self._timeout)
+        return self._cookies(run, STATEMENTS, realm=realm, per_authid=per_authid)
 
 
 def _query(name: str, parameter: str, sql: str) -> Query:

@@ -72,7 +72,7 @@ class Place:
         self.router.stop()
         self.router.start()
 
-    def publish(self, topic: str, *texts: Any, **kwargs: Any) -> None:
+    def publish(self, topic: str, /, *texts: Any, **kwargs: Any) -> None:
         """As the backend, each acknowledged."""
         with Peer(self.router.port) as backend:
             backend.join(ticket_of("backend"), authid="backend")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import static_configuration, ticket_of
-from integration.admin.operators import admin_port, fetch, serving_operators
+from integration.admin.operators import admin_port, fetch, metric, serving_operators, with_operator
 from raw_wamp import Aborted, Peer, WampError
 from raw_websocket import Ended, RawConnection, Refused
 from router_process import RouterProcess
@@ -189,3 +190,16 @@ def test_an_endpoint_that_others_can_reach_has_to_be_said_twice() -> None:
     process.folder.joinpath("router.json").unlink()
     with serving_operators({"endpoint": "tcp:0", "public": True}) as process:
         assert fetch(admin_port(process), "/health/ready").status == 200
+
+
+def test_a_router_that_takes_anothers_place_serves_operators_from_its_start_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        public, port = one.getsockname()[1], other.getsockname()[1]
+    listen = [{"endpoint": f"tcp:{public}:interface=127.0.0.1", "reuse_port": True}]
+    document = with_operator({"endpoint": f"tcp:{port}:interface=127.0.0.1"}, listen=listen)
+    with ExitStack() as running:
+        before = running.enter_context(RouterProcess(document))
+        after = running.enter_context(RouterProcess(document))
+        before.stop()
+        assert fetch(port, "/health/ready").text == "ready\n"
+        assert metric(after, "process_start_time_seconds") > 0

@@ -9,7 +9,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import static_configuration
+from conftest import static_configuration, ticket_of
+from raw_wamp import Peer
 from router_process import RouterProcess
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def supervised(supervisor: Supervisor, **environ: str) -> RouterProcess:
 
 def test_it_says_when_it_is_ready_and_when_it_goes(supervisor: Supervisor) -> None:
     with supervised(supervisor) as process:
-        supervisor.wait_for("READY=1")
+        assert "STATUS=ready; sessions: 0" in supervisor.wait_for("READY=1").split("\n")
         assert "STOPPING=1" not in "\n".join(supervisor.heard)
         process.stop()
-        supervisor.wait_for("STOPPING=1")
+        assert "STATUS=draining" in supervisor.wait_for("STOPPING=1")
     assert not any("WATCHDOG" in message for message in supervisor.heard)
 
 
@@ -71,7 +72,16 @@ def test_a_reload_begins_and_ends(supervisor: Supervisor) -> None:
         (stamp,) = [line for line in told.split("\n") if line.startswith("MONOTONIC_USEC=")]
         assert before * 1e6 <= int(stamp.partition("=")[2]) <= time.monotonic() * 1e6
         supervisor.wait_for("READY=1")
-        assert [message.split("\n")[0] for message in supervisor.heard] == ["RELOADING=1", "READY=1"]
+        states = [message.split("\n")[0] for message in supervisor.heard if not message.startswith("STATUS=")]
+        assert states == ["RELOADING=1", "READY=1"]
+
+
+def test_who_asks_the_supervisor_is_told_how_it_is_now(supervisor: Supervisor) -> None:
+    with supervised(supervisor) as process:
+        supervisor.wait_for("READY=1")
+        with Peer(process.port) as alice:
+            alice.join(ticket_of("alice"))
+            supervisor.wait_for("STATUS=ready; sessions: 1", seconds=20.0)
 
 
 def test_the_watchdog_is_fed_while_the_reactor_turns_and_not_while_it_hangs(supervisor: Supervisor) -> None:

@@ -10,13 +10,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from wampgate.composition.limits import buckets_of
-from wampgate.composition.realm import realm_of
+from wampgate.composition.realm import Maker
 from wampgate.config.reading import read
 from wampgate.config.references import References
 from wampgate.core.deadlines import Deadlines
 from wampgate.core.interfaces import Principal
 from wampgate.core.local import local_session
 from wampgate.journal import Journal
+from wampgate.observation.records import Records
 from wampgate.transports.turn import Turn
 from wampgate.wire.messages import Event, PublishOptions
 from wampgate.wire.payload import Payload
@@ -77,16 +78,17 @@ class Inside:
         configuration, problems = read({"realms": [section]}, References({}, Path.cwd()))
         assert configuration is not None, problems
         deadlines = Deadlines(time.monotonic)
-        parts = realm_of(
+        maker = Maker(
             reactor,
-            configuration.realms[0],
-            limits=configuration.limits,
             turn=Turn(reactor),
             deadlines=deadlines,
             buckets=buckets_of(configuration.limits, deadlines.now),
-            record=Journal(),
+            record=Records(Journal()),
             run=lambda coroutine: Deferred.fromCoroutine(coroutine) and None,
         )
+        parts = maker.realm_of(configuration.realms[0], configuration.limits)
+        for bridged in parts.bridged:
+            bridged.attach()
         self.realm = parts.realm
         self.bridges: list[Any] = list(parts.bridges)
 

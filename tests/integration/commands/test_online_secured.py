@@ -143,3 +143,18 @@ def change(demo: RouterProcess, statement: str, *values: Any) -> None:
     """Change the demo's database, as its owner would."""
     with closing(sqlite3.connect(demo.folder / "var" / "wampgate.sqlite3", timeout=10)) as connection, connection:
         connection.execute(statement, values)
+
+
+def test_a_router_at_a_unix_socket_is_found_by_its_router_json(tmp_path: Path) -> None:
+    socket = f"unix:{tmp_path}/router.sock"
+    file = tmp_path / "router.json"
+    with RouterProcess(online_configuration() | {"listen": [{"endpoint": f"{socket}:mode=600"}]}) as router:
+        file.write_text((router.folder / "router.json").read_text())
+        for found in (["--config", str(file)], ["--url", socket]):
+            done = wampgate(None, "status", "--json", *found, who="operator")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert json.loads(done.stdout)["state"] == "ready"
+        done = wampgate(None, "call", "a.b", "--url", "unix:/nowhere/router.sock")
+    assert done.returncode == 3
+    assert done.stderr.startswith("unix:/nowhere/router.sock: can't connect: the socket")
+    assert len(done.stderr.splitlines()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 import pytest
 from conftest import ticket_of
 from raw_wamp import WELCOME, Peer
-from raw_websocket import Closed, Ended
+from raw_websocket import Closed, Ended, RawConnection
 from router_process import RouterDidNotStart, RouterProcess
 
 from .reloading import operated
@@ -122,6 +123,20 @@ def test_two_routers_share_a_port_until_one_goes(times: int) -> None:
                 clients.more(20)
                 old = new
         assert set(clients.outcomes) <= {"joined", "sent away"}, clients.outcomes
+
+
+def test_who_waits_to_be_accepted_is_let_in() -> None:
+    """While the router is stopped in its tracks connections come; when it goes on, it is told to end at once."""
+    with RouterProcess(operated()) as process, ExitStack() as stack:
+        process.signal(signal.SIGSTOP)
+        process.signal(signal.SIGTERM)
+        waiting = [stack.enter_context(RawConnection(process.port, timeout=10)) for _ in range(400)]
+        process.signal(signal.SIGCONT)
+        for connection in waiting:
+            # It was taken in: nothing was reset, and when the router has ended it was closed.
+            assert connection.socket.recv(1) == b""
+        assert process.wait() == 0
+        process.stop()
 
 
 def test_without_it_the_second_one_is_told_that_the_port_is_taken() -> None:

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import ssl
 import time
+from contextlib import ExitStack
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -266,9 +267,7 @@ def test_a_certificate_is_renewed_for_who_comes_then(tmp_path: Path) -> None:
     write_certificates(tmp_path, ["localhost", "127.0.0.1"])
     key, certificate = tmp_path / "server.key", tmp_path / "server.pem"
     configuration = operated()
-    configuration["listen"] = [
-        {"endpoint": f"ssl:0:privateKey={key}:certKey={certificate}:interface=127.0.0.1"}
-    ]
+    configuration["listen"] = [{"endpoint": f"ssl:0:privateKey={key}:certKey={certificate}:interface=127.0.0.1"}]
     with RouterProcess(configuration) as process:
         before = _shown(process.port)
         with Peer(process.port, tls=_trusting(tmp_path)) as alice:
@@ -309,20 +308,21 @@ def test_sessions_stay_that_the_other_store_knows_as_well(tmp_path: Path) -> Non
     for configuration, path in zip(configurations, stores, strict=True):
         realm_of(configuration)["store"] = {"type": "sqlite", "path": str(path)}
         realm_of(configuration)["authentication"]["ticket"] = {"role": "member"}
-    with RouterProcess(configurations[0]) as process:
-        with Peer(process.port) as anna, Peer(process.port) as bert, joined(process, "backend") as backend:
-            for peer, user in ((anna, "anna"), (bert, "bert")):
-                peer.join(f"token-of-{user}")
-                peer.subscribe("organization.7")
-            reload(process, configurations[1])
-            assert bert.receive()[2] == REVOKED
-            backend.publish("organization.7", ["still"])
-            assert anna.event()[4] == ["still"]
-            # From here on the other store is listened to, and this one alone.
-            with sqlite3.connect(stores[1]) as database:
-                database.execute("DELETE FROM oauth_access_tokens")
-            anna.socket.settimeout(15)
-            assert anna.receive()[2] == REVOKED
+    with RouterProcess(configurations[0]) as process, ExitStack() as stack:
+        backend = stack.enter_context(joined(process, "backend"))
+        anna, bert = (stack.enter_context(Peer(process.port)) for _ in range(2))
+        for peer, user in ((anna, "anna"), (bert, "bert")):
+            peer.join(f"token-of-{user}")
+            peer.subscribe("organization.7")
+        reload(process, configurations[1])
+        assert bert.receive()[2] == REVOKED
+        backend.publish("organization.7", ["still"])
+        assert anna.event()[4] == ["still"]
+        # From here on the other store is listened to, and this one alone.
+        with sqlite3.connect(stores[1]) as database:
+            database.execute("DELETE FROM oauth_access_tokens")
+        anna.socket.settimeout(15)
+        assert anna.receive()[2] == REVOKED
 
 
 def _store(path: Path, users: tuple[str, ...]) -> Path:
@@ -370,7 +370,8 @@ def test_a_bridge_that_is_the_same_is_left_alone_and_another_is_replaced(redis: 
         _publish_until(redis, "same.1", alice, ["same"])
         clients = _subscribed(redis)
         reload(process, second)
-        _publish_until(redis, "new.1", alice, ["new"], gaps=(gaps := []))
+        gaps: list[Any] = []
+        _publish_until(redis, "new.1", alice, ["new"], gaps=gaps)
         _publish_until(redis, "same.1", alice, ["same"], gaps=gaps)
         # What may be lost in between is told, and of that bridge's topics alone.
         gaps += [event[5] for event in alice.events()]
@@ -429,7 +430,7 @@ def free_port() -> int:
 def _listening(port: int) -> str:
     """What the operating system knows the socket by that listens on a port."""
     wanted = f"0100007F:{port:04X}"
-    with open("/proc/net/tcp") as table:  # noqa: PTH123 - no path of ours
+    with open("/proc/net/tcp") as table:
         (line,) = (fields for fields in map(str.split, table) if fields[1] == wanted and fields[3] == "0A")
     return line[9]
 

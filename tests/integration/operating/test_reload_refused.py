@@ -13,10 +13,13 @@ from conftest import ticket_of
 from raw_wamp import Peer, WampError
 from router_process import RouterProcess
 
+from wampgate.stores.preparing import prepare_sqlite
+
 from .reloading import REFUSED, operated, reload, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Configuration = dict[str, Any]
 
@@ -41,38 +44,47 @@ def changed(**more: Any) -> Configuration:
     return configuration
 
 
-def unknown_key(_: int) -> Configuration:
+def unknown_key(_: int, __: Path) -> Configuration:
     return changed(limitz={})
 
 
-def store_that_is_not_there(free: int) -> Configuration:
+def store_that_is_not_there(free: int, _: Path) -> Configuration:
     configuration = changed()
     dsn = f"host=127.0.0.1 port={free} dbname=x user=x password=kept-to-itself"
     configuration["realms"][0]["store"] = {"type": "postgres", "dsn": dsn, "timeout_seconds": 1}
     return configuration
 
 
-def store_of_a_new_realm(free: int) -> Configuration:
+def store_of_a_new_realm(free: int, _: Path) -> Configuration:
     configuration = changed()
     dsn = f"host=127.0.0.1 port={free} dbname=x user=x"
     configuration["realms"][1] |= {"store": {"type": "postgres", "dsn": dsn, "timeout_seconds": 1}}
     return configuration
 
 
-def port_in_use(_: int) -> Configuration:
+def port_in_use(_: int, __: Path) -> Configuration:
     configuration = changed()
     # The test listens there.
     configuration["listen"].append({"endpoint": "tcp:{taken}:interface=127.0.0.1"})
     return configuration
 
 
-def certificate_that_is_not_there(_: int) -> Configuration:
+def port_in_use_beside_what_is_fine(free: int, folder: Path) -> Configuration:
+    """What could be opened before the fault was found has to be closed again."""
+    configuration = port_in_use(free, folder)
+    prepare_sqlite(folder / "tokens.sqlite3")
+    configuration["realms"][0]["store"] = {"type": "sqlite", "path": str(folder / "tokens.sqlite3")}
+    configuration["listen"].insert(1, {"endpoint": "tcp:0:interface=127.0.0.1:backlog=7"})
+    return configuration
+
+
+def certificate_that_is_not_there(_: int, __: Path) -> Configuration:
     configuration = changed()
     configuration["listen"].append({"endpoint": "ssl:0:interface=127.0.0.1:privateKey=/nowhere/key.pem"})
     return configuration
 
 
-def authorities_that_are_not_there(free: int) -> Configuration:
+def authorities_that_are_not_there(free: int, _: Path) -> Configuration:
     configuration = changed()
     rule = {"dialect": "plain", "channel": "org.{id}", "topic": "organization.{id}"}
     configuration["realms"][0]["bridges"] = [
@@ -81,7 +93,7 @@ def authorities_that_are_not_there(free: int) -> Configuration:
     return configuration
 
 
-def history_in_a_store(free: int) -> Configuration:
+def history_in_a_store(free: int, _: Path) -> Configuration:
     configuration = changed()
     realm = configuration["realms"][0]
     realm["history"] = {"stores": [{"type": "redis", "name": "kept", "url": f"redis://127.0.0.1:{free}"}]}
@@ -89,15 +101,16 @@ def history_in_a_store(free: int) -> Configuration:
     return configuration
 
 
-def log_that_cant_be_written(_: int) -> Configuration:
+def log_that_cant_be_written(_: int, __: Path) -> Configuration:
     return changed(audit={"file": "/nowhere/at/all/audit.log"})
 
 
-FAULTS: dict[str, tuple[Callable[[int], Configuration], str]] = {
+FAULTS: dict[str, tuple[Callable[[int, Path], Configuration], str]] = {
     "unknown key": (unknown_key, "limitz"),
     "store": (store_that_is_not_there, "realms[0].store: expected a store that answers"),
     "store of a new realm": (store_of_a_new_realm, "realms[1].store: expected a store that answers"),
     "port in use": (port_in_use, "listen[1].endpoint: Couldn't listen on 127.0.0.1"),
+    "port in use beside what is fine": (port_in_use_beside_what_is_fine, "listen[2].endpoint: Couldn't listen"),
     "certificate": (certificate_that_is_not_there, "/nowhere/key.pem: No such file or directory"),
     "authorities of a bridge": (authorities_that_are_not_there, "nowhere.pem"),
     "history in a store": (history_in_a_store, "realms[0].topics: expected no change while the router runs"),
@@ -106,12 +119,12 @@ FAULTS: dict[str, tuple[Callable[[int], Configuration], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_configuration_that_cant_be_used_changes_nothing(process: RouterProcess, fault: str) -> None:
+def test_a_configuration_that_cant_be_used_changes_nothing(process: RouterProcess, fault: str, tmp_path: Path) -> None:
     make, why = FAULTS[fault]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with unchanged(process), socket.create_server(("127.0.0.1", 0)) as taken:
-        line = reload(process, json.dumps(make(port)).replace("{taken}", str(taken.getsockname()[1])))
+    with Unchanged(process), socket.create_server(("127.0.0.1", 0)) as taken:
+        line = reload(process, json.dumps(make(port, tmp_path)).replace("{taken}", str(taken.getsockname()[1])))
         assert REFUSED in line
         assert why in line
         assert "kept-to-itself" not in process.log()
@@ -119,14 +132,14 @@ def test_a_configuration_that_cant_be_used_changes_nothing(process: RouterProces
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"realms": []}', "\ufffe", ""])
 def test_what_is_no_configuration_changes_nothing(process: RouterProcess, text: str) -> None:
-    with unchanged(process):
+    with Unchanged(process):
         line = reload(process, text)
         assert REFUSED in line
         assert "router.json" in line
 
 
 def test_each_fault_has_its_line(process: RouterProcess) -> None:
-    with unchanged(process):
+    with Unchanged(process):
         before = process.log().count(REFUSED)
         write(process, changed() | {"limits": {"connections": 0, "calls_per_session": -1}})
         process.signal(signal.SIGHUP)
@@ -137,7 +150,7 @@ def test_each_fault_has_its_line(process: RouterProcess) -> None:
 
 
 def test_an_operator_is_told_why(process: RouterProcess) -> None:
-    with unchanged(process), Peer(process.port) as operator:
+    with Unchanged(process), Peer(process.port) as operator:
         operator.join(ticket_of("carol"))
         write(process, json.dumps(changed(limitz={}, zzz=1)))
         with pytest.raises(WampError) as refused:
@@ -155,7 +168,7 @@ def test_whom_no_rule_allows_it_may_not_reload(process: RouterProcess) -> None:
         assert refused.value.uri == "wamp.error.not_authorized"
 
 
-class unchanged:
+class Unchanged:
     """Sees that within it nothing of a router changes that anybody could notice. A context manager."""
 
     def __init__(self, process: RouterProcess) -> None:

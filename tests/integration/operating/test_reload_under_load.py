@@ -1,4 +1,4 @@
-"""Ten reloads while a thousand sessions are sent events: each event comes once, and in order, whatever changes beside."""
+"""Ten reloads while a thousand sessions are sent events: each event comes once, and in order."""
 
 from __future__ import annotations
 

@@ -334,7 +334,9 @@ class Scene:
     def ping_all(self) -> None:
         """Have the router ask everyone for a sign of life."""
         service: Any = self._served.service
-        self._served.inside(lambda: [listener.ping_all(0, 1) for listener in (service.process.websocket, service.process.rawsocket)])
+        self._served.inside(
+            lambda: [listener.ping_all(0, 1) for listener in (service.process.websocket, service.process.rawsocket)]
+        )
 
     def behind(self) -> list[str]:
         """Which readers the router keeps something for."""

@@ -159,6 +159,21 @@ async def test_realms_share_a_table_and_no_cookie(sql_shelf: SqlShelf, opened: O
 
 
 @pytest_twisted.ensureDeferred
+async def test_each_question_is_timed_under_its_name(sql_shelf: SqlShelf, opened: Opener) -> None:
+    tokens: Any = sql_shelf.open()
+    opened.opened.append(tokens)
+    cookies = tokens.cookies(realm="realm1", per_authid=PER_AUTHID)
+    await tokens.start()
+    await cookies.keep(kept("one"), 60, None)
+    await cookies.find("one")
+    await cookies.find("two")
+    await cookies.end("one")
+    await cookies.ended(["the login"])
+    numbers = {name: len(seconds) for name, seconds in tokens.query_seconds.items() if name.startswith("cookie")}
+    assert numbers == {"cookie_keep": 1, "cookie_find": 2, "cookie_end": 1, "cookies_ended": 1}
+
+
+@pytest_twisted.ensureDeferred
 async def test_another_process_finds_ends_and_is_told(sql_shelf: SqlShelf, opened: Opener, heard: Heard) -> None:
     """Two stores on one table are two nodes, or one before and after its restart."""
     here, there = sql_shelf.open(), sql_shelf.open()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -124,6 +128,16 @@ def test_the_reference_holds_all_commands() -> None:
     expires = next(option for option in create["options"] if "--expires" in option["names"])
     assert expires["default"] == "30d"
     json.dumps(list(described.values()))
+    # What a reference makes of the mark that keeps lines is for it to decide.
+    assert "\n\n\b\nwampgate top\nwampgate top --once --json" in described["top"]["help"]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_no_help_shows_a_mark_of_its_layout(name: str) -> None:
+    command = dict(commands())[name]
+    shown = command.get_help(click.Context(command, info_name=name))
+    assert "\b" not in shown
+    assert "\\b" not in shown
 
 
 def test_every_command_that_reads_the_configuration_takes_it_alike() -> None:
@@ -140,7 +154,6 @@ SHELLS = {
         'source "$1"; COMP_WORDS=(wampgate {words}); COMP_CWORD={last};'
         " _wampgate_completion wampgate; printf '%s\\n' \"${{COMPREPLY[@]}}\""
     ),
-    "zsh": 'autoload -U compinit; compinit -u; source "$1"; whence -w _wampgate_completion',
     "fish": 'source "$argv[1]"; complete -C "wampgate {words}"',
 }
 
@@ -170,11 +183,37 @@ def test_a_shell_completes_commands_and_options(shell: str, tmp_path: Path) -> N
     assert set(complete(shell, "token ", tmp_path)) == {"create", "list", "revoke"}
 
 
-def test_zsh_takes_the_script(tmp_path: Path) -> None:
+def test_zsh_completes_each_time_and_not_only_the_first(tmp_path: Path) -> None:
     if shutil.which("zsh") is None:
         pytest.skip("COMPLETION IN zsh WAS NOT TRIED: there is no zsh")
-    script = tmp_path / "completion"
-    script.write_text(run("completion", "zsh").stdout)
-    program = SHELLS["zsh"]
-    done = subprocess.run(["zsh", "-c", program, "zsh", str(script)], capture_output=True, text=True, check=False)
-    assert "function" in done.stdout, done.stderr
+    (tmp_path / "_wampgate").write_text(run("completion", "zsh").stdout)
+    (tmp_path / "wampgate").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m wampgate "$@"\n')
+    (tmp_path / "wampgate").chmod(0o755)
+    (tmp_path / ".zshrc").write_text("PS1='ready> '\nfpath=(~ $fpath)\nautoload -Uz compinit; compinit -u -D\n")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environ = {"PATH": path, "HOME": str(tmp_path), "ZDOTDIR": str(tmp_path), "TERM": "dumb"}
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environ.items():
+            patched.setenv(name, value)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvp("zsh", ["zsh", "-i"])
+    try:
+        read_until(terminal, "ready> ")
+        for _ in range(3):
+            os.write(terminal, b"wampgate check --of\t")
+            read_until(terminal, "--offline ")
+            # Ctrl-U: the line is empty again.
+            os.write(terminal, b"\x15")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def read_until(terminal: int, text: str, seconds: float = 30.0) -> None:
+    shown, deadline = "", time.monotonic() + seconds
+    while text not in shown:
+        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"no {text!r} in {shown!r}"
+        shown += os.read(terminal, 65536).decode(errors="replace")

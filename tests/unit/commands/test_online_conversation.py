@@ -10,6 +10,7 @@ import pytest
 from autobahn.wamp.exception import ApplicationError, TransportLost
 from autobahn.wamp.types import SubscribeOptions
 
+from wampgate.client.joining import KEYWORDS
 from wampgate.client.link import Address, Ears
 from wampgate.commands.conversation import Answer, Conversation
 
@@ -96,7 +97,7 @@ def test_any_keyword_argument_goes_both_ways() -> None:
         assert other.said[-1] == [32, 2, {"match": "prefix"}, "com.example."]
         other.says(33, 2, 9)
         other.says(36, 9, 11, {}, [1], NAMES)
-        assert heard == [((1,), NAMES)]
+        assert heard == [((1,), {KEYWORDS: NAMES})]
         assert (await subscribing).id == 9
 
     run(work)

@@ -30,7 +30,9 @@ def read(folder: Path, document: Any) -> Whereabouts:
         ("tcp6:8080:interface=\\:\\:", "ws://127.0.0.1:8080/ws"),
         ("ssl:443:privateKey=key.pem:certKey=cert.pem", "wss://localhost:443/ws"),
         ("tcp:0:interface=127.0.0.1", None),
-        ("unix:/run/wampgate.sock", None),
+        ("unix:/run/wampgate.sock", "unix:/run/wampgate.sock"),
+        ("unix:address=/run/wampgate.sock:mode=660", "unix:/run/wampgate.sock"),
+        ("unix:var/wampgate.sock", None),
         ("systemd:domain=INET:index=0", None),
         ("tcp:${PORT}", None),
         ("", None),
@@ -51,7 +53,7 @@ def test_the_operators_listener_comes_first(tmp_path: Path) -> None:
 def test_a_listener_that_serves_no_wamp_is_passed_over(tmp_path: Path) -> None:
     listen = [
         {"endpoint": "tcp:81", "serves": ["backend"]},
-        {"endpoint": "unix:/run/wampgate.sock"},
+        {"endpoint": "systemd:domain=INET:index=0"},
         {"endpoint": "tcp:82", "serves": ["page", "wamp"]},
     ]
     assert read(tmp_path, {"listen": listen, "realms": [{"name": "news"}]}) == Whereabouts(

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from unit.commands.test_online_arguments import NASTY
 
+from wampgate.commands.audit import in_words
 from wampgate.commands.connecting import Where
-from wampgate.commands.figures import age, milliseconds, rate, size, span
-from wampgate.commands.output import Output
+from wampgate.commands.figures import age, milliseconds, moment, plot, rate, size, span
+from wampgate.commands.output import Output, Table
 from wampgate.commands.refusals import _words
 from wampgate.commands.sessions import fits
 from wampgate.commands.status import summary
-from wampgate.commands.top_screen import SORTS, Look, blocks, document, rates
+from wampgate.commands.top_screen import LINES, LINES_OF_A_TABLE, SORTS, Look, blocks, document, rates
 
 WHERE = Where("ws://127.0.0.1:8080/ws", "realm1")
 
@@ -46,7 +47,7 @@ def look(at: float, rows: list[dict[str, Any]] | None = None, /, **more: Any) ->
 def text_of(now: Look, before: Look, *, color: bool = False) -> str:
     out = io.StringIO()
     output = Output(color=color, out=out)
-    output.show(*blocks(now, before, output, WHERE))
+    output.show(*blocks([before, now], output, WHERE))
     return out.getvalue()
 
 
@@ -76,8 +77,8 @@ def test_what_people_see() -> None:
         "queues 1.5 MB  slow readers 1",
         "store SQLite ready",
         "loop lag 0.4 ms",
-        "publications 10/s",
-        "refusals 2.0/s",
+        "PUBLICATIONS  EVENTS  CALLS",
+        "now                 10       0      0      0       2.0",
         "alice",
     ):
         assert words in text
@@ -98,7 +99,7 @@ def test_why_it_is_not_ready() -> None:
 
 
 def test_what_programs_see() -> None:
-    found = document(look(12.0, counters={"publications": 101}), look(10.0))
+    found = document([look(10.0), look(12.0, counters={"publications": 101})])
     assert found["rates"] == {"publications": 0.5}
     assert found["state"] == "ready"
     assert found["top_sessions"] == []
@@ -168,6 +169,7 @@ def test_spans(seconds: object, text: str) -> None:
 def test_other_figures() -> None:
     assert [rate(value) for value in (0, 0.25, 12.4, 4500)] == ["0", "0.2", "12", "4,500"]
     assert milliseconds(0.00042) == "0.4 ms"
+    assert [plot(values) for values in ([], [0, 0], [0, 7, 14])] == ["", "▁▁", "▁▅█"]
     assert [age(value) for value in (None, "yesterday", "2026-01-01T00:00:00")] == ["-", "-", "-"]
 
 
@@ -180,5 +182,32 @@ def test_a_refusal_in_words() -> None:
         "match": "prefix",
         "event": "x",
     }
-    assert _words(row) == {"who": "alice (member)", "what": "subscribe a.b (prefix)"}
-    assert _words({"event": "join_refused"}) == {"who": None, "what": "join_refused"}
+    assert _words(row | {"time": "yesterday"}) == {
+        "time": "yesterday", "who": "alice (member)", "what": "subscribe a.b (prefix)",
+    }  # fmt: skip
+    assert _words({"event": "join_refused"})["what"] == "join_refused"
+
+
+def test_an_entry_of_the_audit_log_in_words() -> None:
+    row = {"time": "2026-01-01T00:00:00.123Z", "event": "call", "realm": "realm1", "session": 7, "authid": "op"}
+    found = in_words(row | {"authrole": "operator", "peer": "1.2.3.4:5", "procedure": "a.b", "outcome": "done"})
+    assert found.pop("time") == moment("2026-01-01T00:00:00Z")
+    assert found == {
+        "event": "call", "who": "op (operator)", "peer": "1.2.3.4:5", "more": "procedure: a.b, outcome: done",
+    }  # fmt: skip
+
+
+def test_how_the_rates_have_been() -> None:
+    looks = [look(float(at), counters={"events": at * at}) for at in range(4)]
+    output = Output(color=False, out=io.StringIO())
+    table = next(block for block in blocks(looks, output, WHERE) if isinstance(block, Table))
+    assert [row["events"] for row in table.rows] == ["5.0", "▂▅█"]
+    assert [row["calls"] for row in table.rows] == ["0", "▁▁▁"]
+
+
+def test_a_screen_is_no_higher_than_it_says() -> None:
+    rows = [{"session": number, "authid": "alice"} for number in range(20)]
+    looks = [Look(1.0, figures(), []), Look(2.0, figures(), []), Look(3.0, figures(), rows, 1)]
+    output = Output(color=False, out=io.StringIO())
+    lines = [line for block in blocks(looks, output, WHERE) for line in output.lines(block)]
+    assert len(lines) <= LINES + len(rows) + 1 + LINES_OF_A_TABLE

@@ -141,6 +141,31 @@ def test_a_live_display_gives_the_terminal_back(rich: bool, monkeypatch: pytest.
     assert said.index("\x1b[?25l") < said.rindex("\x1b[?25h")
 
 
+def test_without_rich_a_live_display_shows_what_fits_and_no_line_goes_on_in_the_next(
+    without_rich: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINES", "3")
+    output, out = printed(Terminal())
+    with output.live() as draw:
+        draw(*(f"line {number}" for number in range(9)))
+    drawn = out.getvalue()
+    assert drawn.count("line ") == output.height == 3
+    # Switched off for as long as it is drawn.
+    assert drawn.index("\x1b[?7l") < drawn.index("line 0") < drawn.index("\x1b[?7h")
+    # A line break behind the last line would scroll the first one away.
+    assert "\n" not in drawn[drawn.index("line 2") :]
+
+
+def test_rich_cuts_no_number_and_folds_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    output, out = printed(Terminal())
+    columns = (Column("session", right=True), Column("peer"), Column("because", fold=True))
+    output.show(Table(columns, [{"session": 2**53, "peer": "[2001:db8::1234:5678]:65535", "because": "no rule " * 9}]))
+    shown = out.getvalue()
+    assert str(2**53) in shown
+    assert shown.count("rule") == 9
+
+
 def test_a_live_display_in_a_pipe_prints_one_after_the_other() -> None:
     output, out = printed(json=True)
     with output.live() as draw:

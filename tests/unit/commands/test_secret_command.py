@@ -104,3 +104,22 @@ def test_a_typed_password_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
     assert main(["secret", "wampcra", "--user", "joe"]) == 1
     assert capsys.readouterr().err == "the passwords differ\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [("--user", "wampgate.x"), ("--user", "a b"), ("--role", "wampgate.x"), ("--role", "é")]
+)
+def test_what_router_json_would_not_take_is_refused_before_a_password_is_asked_for(
+    option: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["secret", "wampcra", "--user", "alice", option, text]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"Invalid value for '{option}': expected up to" in printed.err
+    assert 'outside "wampgate."' in printed.err
+
+
+def test_a_program_may_ask_for_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password\n"))
+    assert main(["secret", "wampcra", "--user", "alice", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["authid"] == "alice"

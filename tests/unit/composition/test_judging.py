@@ -81,7 +81,12 @@ CASES: Final[dict[str, tuple[Principal, Any, Any, Any]]] = {
         realm(known()),
         Ends.REVOKED,
     ),
-    "a role that the section may have given": (STORED, realm(cryptosign={}), realm(cryptosign={"role": "x"}), Ends.AGAIN),
+    "a role that the section may have given": (
+        STORED,
+        realm(cryptosign={}),
+        realm(cryptosign={"role": "x"}),
+        Ends.AGAIN,
+    ),
 }
 
 

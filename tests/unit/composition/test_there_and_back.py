@@ -92,7 +92,7 @@ configurations = st.builds(
 
 def started(begin: Any) -> Running:
     """A router of a configuration; nothing of it is open."""
-    process = Process(MemoryReactorClock(), begin, record=Records(Journal(Levels())), faults=list)
+    process = Process(MemoryReactorClock(), begin, record=Records(Journal(Levels())))
     running = Running(process, lambda _procedures, _realm: None)
     running.make(begin)
     return running

@@ -19,7 +19,7 @@ from unit.observation.watched import OPENMETRICS, TEXT, Watched
 from wampgate.core.errors import StoreUnavailable
 from wampgate.observation.metric_families import FAMILIES
 from wampgate.stores.engine import Query
-from wampgate.stores.timing import TimedBatches
+from wampgate.stores.timing import QueryTimes, TimedBatches
 
 REALM = "realm1"
 CALL, PUBLISH, SUBSCRIBE, REGISTER, YIELD = 48, 16, 32, 64, 70
@@ -115,6 +115,14 @@ def test_refused_joins_are_counted_by_their_reason() -> None:
     watched.refused_joins("joined", watched.routed.peer().session)
     assert watched.value("wampgate_joins_refused_total", reason="authentication_denied") == 2
     assert watched.value("wampgate_joins_refused_total", reason="other") == 1
+
+
+def test_reloads_are_counted_by_what_became_of_them() -> None:
+    watched = Watched(RealmUnderTest())
+    assert watched.value("wampgate_reloads_total", outcome="refused") == 0
+    watched.routed.router.counters.update({"reloaded": 2, "reload_failed": 1})
+    assert watched.value("wampgate_reloads_total", outcome="done") == 2
+    assert watched.value("wampgate_reloads_total", outcome="refused") == 1
 
 
 def test_limits_and_refused_connections_are_counted_by_name() -> None:
@@ -264,7 +272,8 @@ class Waits:
 
 def test_queries_are_timed_by_their_name_however_they_end() -> None:
     clock, waits = Clock(), Waits()
-    timed = TimedBatches(clock, waits)
+    times = QueryTimes(clock)
+    timed = TimedBatches(times, waits)
     one, other = Query("token_query", "token", ""), Query("membership_query", "user", "")
     assert timed.most(one) == 7
     answered = [Deferred.fromCoroutine(timed.ask_each(query, ["x"], {}, 1.0)) for query in (one, one, other)]
@@ -273,6 +282,6 @@ def test_queries_are_timed_by_their_name_however_they_end() -> None:
     clock.advance(0.3)
     waits.answers[1].errback(StoreUnavailable("no answer in time"))
     waits.answers[2].callback([])
-    assert [len(timed.seconds[name]) for name in ("token_query", "membership_query")] == [2, 1]
-    assert timed.seconds["token_query"].sum == pytest.approx(0.9)
+    assert [len(times.seconds[name]) for name in ("token_query", "membership_query")] == [2, 1]
+    assert times.seconds["token_query"].sum == pytest.approx(0.9)
     answered[1].addErrback(lambda failure: failure.trap(StoreUnavailable))

@@ -48,7 +48,6 @@ class Watched:
             self.routed.deadlines,
             self.port(),
             {"websocket": self.websocket},
-            list,
             views,
             started=1.0,
         )

@@ -42,7 +42,6 @@ class Looked:
             self.routed.deadlines,
             None,
             listeners,
-            list,
             [RealmInView(self.one.realm, self.one.memory, bridges), RealmInView(self.two.realm)],
             started=self.routed.clock() - 60.5,
         )

@@ -16,6 +16,7 @@ from wampgate.http.site import ALIVE, UPGRADE
 from wampgate.http.status import read_files
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
@@ -95,6 +96,7 @@ def make_admin_site(
     bodies: Bodies,
     reactor: IReactorTime | None = None,
     deadline: float = DEADLINE_SECONDS,
+    answered: Counter[int] | None = None,
 ) -> Site:
     """The operators' site; every answer has the security headers of all sites.
 
@@ -105,12 +107,13 @@ def make_admin_site(
         bodies: which requests may have a body.
         reactor: whose clock counts the deadline; None for the global reactor.
         deadline: as for :func:`wampgate.http.site.make_site`.
+        answered: likewise.
     """
     health = Node({b"live": Fixed(ALIVE), b"ready": ReadyNode(ready)})
     served: dict[bytes, Any] = {**nodes, b"ws": Fixed(UPGRADE), b"health": health}
     if written is not None:
         served[b"metrics"] = MetricsNode(written)
-    return Site(Node(served, NOT_FOUND), bodies, deadline, reactor)
+    return Site(Node(served, NOT_FOUND), bodies, deadline, reactor, answered)
 
 
 def _accept(request: Request) -> str:
