@@ -16,7 +16,7 @@ run: $(VENV)/installed ## Run the demo: embedded store, no server needed; PORT=8
 	@exec $(VENV)/bin/twistd --nodaemon --pidfile= wampgate --demo --port $(PORT) $(if $(REDIS),--redis $(REDIS))
 
 test: $(VENV)/developing ## Run all tests; TESTS="tests/unit -k name" for some
-	$(VENV)/bin/pytest -n 4 --dist loadgroup $(TESTS)
+	$(VENV)/bin/pytest -n 4 --dist worksteal $(TESTS)
 
 lint: $(VENV)/developing ## Check style and types
 	$(VENV)/bin/ruff check .

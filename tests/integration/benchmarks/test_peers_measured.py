@@ -74,7 +74,8 @@ def running(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_every_count_is_verified(running: Running, words: tuple[str, ...]) -> None:
     outcome = load.run(running, (*words, *SHORT))
     assert outcome.operations > 0
-    assert outcome.cpu_us > 0
+    # Of so short a run the kernel may have counted no tick.
+    assert outcome.cpu_us > 0 or outcome.seconds < 0.1
 
 
 @pytest.mark.parametrize("serializer", [name for name in SERIALIZERS if name != "json"])
