@@ -32,10 +32,25 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
         ELSEWHERE,
         "Host and Origin checks",
         "composition/admin.py",
-        "            origins=origins,\n            deadlines=",
-        '            origins=type("All", (), dict.fromkeys(("accepts_host", "accepts_origin"), lambda *_: 1))(),\n'
-        "            deadlines=",
+        "origins=OriginsByAddress(process.origins),",
+        'origins=type("All", (), dict.fromkeys(("accepts_host", "accepts_origin"), lambda *_: 1))(),',
         "test_admin_listener.py::test_a_rebound_name_and_a_foreign_page_reach_nothing",
+    ),
+    without(
+        ELSEWHERE,
+        "telling an address from a name",
+        "transports/origins.py",
+        "            IPv4Address(name)\n",
+        "            IPv4Address(name[:8])\n",
+        "test_admin_listener.py::test_what_only_looks_like_an_address_is_none",
+    ),
+    without(
+        ELSEWHERE,
+        "Origin checks by an address",
+        "transports/origins.py",
+        "        return self._others.accepts_origin(origin, host, secure)\n",
+        "        return True\n",
+        "test_admin_listener.py::test_a_page_elsewhere_gets_no_further_by_an_address",
     ),
     without(
         ELSEWHERE,
@@ -49,8 +64,9 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
         CROWDED,
         "places of its own",
         "composition/admin.py",
-        "        self._answered = site.answered\n",
-        "        self._answered = site.answered\n        self.port.places = parts().port.places\n",
+        "            self._port = self._port_of(section, configuration, page)\n",
+        "            self._port = self._port_of(section, configuration, page)\n"
+        "            self._port.places = self._process.port.places\n",
         "test_admin_listener.py::test_a_crowd_at_the_public_listener_keeps_no_operator_out",
     ),
     without(

@@ -19,6 +19,7 @@ ELSEWHERE: Final = {
     ("docs/migrating-from-crossbar.md", "javascript"): "tests/unit/config/test_migration_documented.py",
     ("docs/migrating-from-crossbar.md", "json"): "tests/unit/config/test_migration_documented.py",
     ("docs/outbox.md", "sql"): "tests/integration/outbox/test_outbox_commands.py",
+    ("docs/reference/commands.md", "text"): "tests/documentation/test_command_examples.py",
     ("docs/reference/configuration.md", "json"): "tests/documentation/test_generated.py",
     ("docs/tutorial.md", ""): "tests/documentation/test_tutorial.py",
 }

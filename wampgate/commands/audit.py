@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _TOLD: Final = ("time", "event", "authid", "authrole", "peer", "realm", "session", "authmethod")
 """What has a column of its own, or is for programs."""
 _COLUMNS: Final = (
-    Column("time"),
+    Column("time", whole=True),
     Column("event"),
     Column("who", style=lambda _: "bold"),
-    Column("peer"),
+    Column("peer", whole=True),
     Column("more", "", fold=True),
 )
 

@@ -91,13 +91,16 @@ def bench_command(sessions: int, seconds: float, output: Output) -> None:
     _allow_descriptors(sessions)
     load = os.getloadavg()[0]
     try:
-        with BenchRouter() as router, output.progress("measuring", 3) as done:
-            bench = _Bench(router, sessions, seconds)
-            try:
-                results = [bench.joins(), bench.events(), bench.calls()]
-                done(3)
-            finally:
-                bench.close()
+        with BenchRouter() as router:
+            with output.progress("measuring", 3) as done:
+                bench = _Bench(router, sessions, seconds)
+                try:
+                    results = []
+                    for measure in (bench.joins, bench.events, bench.calls):
+                        results.append(measure())
+                        done(1)
+                finally:
+                    bench.close()
             _report(output, bench, results, load)
     except (BenchFailed, OSError) as error:
         raise CommandFailed(f"the measurement failed: {error}") from None
@@ -251,8 +254,9 @@ def _report(output: Output, bench: _Bench, results: list[Measured], load: float)
         return
     output.line(f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     output.show(_table(rows))
-    output.line(
-        f"\nOne core delivers about {_round(events.per_core)} events a second, answers about {_round(calls.per_core)}"
+    output.line()
+    output.prose(
+        f"One core delivers about {_round(events.per_core)} events a second, answers about {_round(calls.per_core)}"
         f" calls, or lets about {_round(joins.per_core)} sessions join. A session takes"
         f" {bench.bytes_per_session / 1024:.0f} KiB; an event reached {len(bench._members)} subscribers"  # noqa: SLF001
         f" in {statistics.median(bench.milliseconds):.1f} ms. The router starts in {bench._router.start_seconds:.1f} s."  # noqa: SLF001

@@ -95,7 +95,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         Column("what", ""),
         Column("state", style=_STYLES.get),
         Column("ms", right=True),
-        Column("said", "found"),
+        Column("said", "found", fold=True),
     )
     return Table(columns, rows)
 

@@ -98,14 +98,14 @@ def _confirm(chosen: dict[str, Any], where: Where, *, yes: bool) -> None:
 
     Raises:
         click.Abort: the answer is no.
-        CommandFailed: nobody can be asked.
+        click.UsageError: nobody can be asked.
     """
     if yes:
         return
     name, value = next(iter(chosen.items()))
     shown = "by that token" if name == "token_hash" else f"of {name} {printable(str(value))}"
     if not sys.stdin.isatty():
-        raise CommandFailed(f"end all sessions {shown}? Nobody can be asked here: add --yes")
+        raise click.UsageError(f"end all sessions {shown}? Nobody is there to be asked: add --yes")
     click.confirm(f"End all sessions {shown} at {where.shown}, realm {printable(where.realm)}?", abort=True, err=True)
 
 

@@ -40,7 +40,7 @@ def level_command(*, part: str, level: str, where: Where, output: Output) -> Non
     """Set the level of one part, until the router ends or is reloaded.
 
     \b
-    wampgate log level bridge debug
+    wampgate log level bridges debug
     """  # noqa: D301 - click takes this character for: keep these lines
     answer = _ask(where, output, "wampgate.log.set_level", part, level)
     output.show(f"{part} logs from {level} on", document=answer.kwargs or {"part": part, "level": level})

@@ -39,6 +39,7 @@ class Column:
         right: whether it is flush right, as numbers are.
         style: the style of a cell by its value: ``green``, ``red``, ``yellow``, ``bold``, ``dim`` or None.
         fold: whether its cells may take several lines where the terminal is too narrow, as sentences may.
+        whole: whether its cells are of no use if they are cut off, as addresses are; numbers always are.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Column:
     right: bool = False
     style: Callable[[Any], str | None] | None = None
     fold: bool = False
+    whole: bool = False
 
     @property
     def title(self) -> str:
@@ -149,10 +151,15 @@ class Output:
         if not self.json:
             self._write(self.styled(text, style))
 
+    def prose(self, text: str) -> None:
+        """Print sentences for people; on a terminal, lines end between words."""
+        self.line(_wrapped(text) if self.terminal else text)
+
     def note(self, text: str) -> None:
         """Tell people something beside the result, on standard error."""
         if not self.quiet:
-            click.echo(printable(text), file=self._err)
+            shown = printable(text)
+            click.echo(_wrapped(shown) if self._err.isatty() else shown, file=self._err)
 
     def styled(self, text: str, style: str | None) -> str:
         """A text in a style, where there are colours."""
@@ -262,6 +269,10 @@ class Output:
 
     def _write(self, text: str) -> None:
         self._out.write(f"{text}\n")
+
+
+def _wrapped(text: str) -> str:
+    return click.wrap_text(text, get_terminal_size().columns)
 
 
 def cell(value: object) -> str:

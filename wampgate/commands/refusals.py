@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from wampgate.commands.output import Output
 
 _COLUMNS: Final = (
-    Column("time"),
+    Column("time", whole=True),
     Column("who", style=lambda _: "bold"),
-    Column("peer"),
+    Column("peer", whole=True),
     Column("what", fold=True),
     Column("count", right=True),
     Column("because", fold=True),

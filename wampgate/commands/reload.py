@@ -40,7 +40,8 @@ def reload_command(*, where: Where, output: Output) -> None:
             if error.error != _INVALID:
                 raise
             problems = [printable(line) for arg in error.args for line in str(arg).splitlines()]
-            raise CommandFailed("\n".join(["nothing was changed:", *problems])) from None
+            between = " " if len(problems) == 1 else "\n"
+            raise CommandFailed(between.join(["nothing was changed:", *problems])) from None
 
     answer = speak(where, output, work)
     changed = [printable(str(one)) for one in answer.kwargs.get("changed") or ()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich import box
 from rich.console import Console, Group
@@ -15,6 +15,9 @@ from wampgate.commands.output import Block, Column, Record, Table, cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_WHOLE: Final = 24
+"""No column is kept wider than this: what is longer may be an attempt to leave no room for others."""
 
 
 def write(out: TextIO, block: Block, *, color: bool) -> None:
@@ -74,9 +77,9 @@ def _table(table: Table) -> RichTable:
         drawn.add_column(
             Text(column.title),
             justify="right" if column.right else "left",
-            # A session's id that is cut is of no use, nor is a number; sentences are folded, other texts cut.
-            min_width=max(widest, len(column.title)) if column.right else None,
-            no_wrap=column.right,
+            # Sentences are folded, and other texts cut off, before what is of use only as a whole.
+            min_width=min(max(widest, len(column.title)), _WHOLE) if column.right or column.whole else None,
+            no_wrap=column.right or column.whole,
             overflow="fold" if column.fold else "ellipsis",
         )
     for row in table.rows:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _PAGE: Final = 1000
 _COLUMNS: Final = (
     Column("session", right=True),
-    Column("authid", style=lambda _: "bold"),
+    Column("authid", style=lambda _: "bold", whole=True),
     Column("authrole", "role"),
     Column("authmethod", "method"),
     Column("transport"),
-    Column("peer"),
+    Column("peer", whole=True),
     Column("age", right=True),
     Column("subscriptions", "subs", right=True),
     Column("queue", right=True, style=queue_style),
@@ -58,16 +58,20 @@ def sessions_command(
 
     async def once(session: CommandSession) -> None:
         table, rows = await _listed(session, wanted, limit)
-        output.show(table, f"{len(rows):,} session{'' if len(rows) == 1 else 's'}", document=rows)
+        output.show(table, _counted(rows), document=rows)
 
     async def draw(session: CommandSession, redraw: Callable[..., None]) -> None:
         table, rows = await _listed(session, wanted, limit)
-        redraw(f"{len(rows):,} sessions", table, document=rows)
+        redraw(_counted(rows), table, document=rows)
 
     if watch:
         Watch(where, output, every).run(draw)
     else:
         speak(where, output, once)
+
+
+def _counted(rows: list[dict[str, Any]]) -> str:
+    return f"{len(rows):,} session{'' if len(rows) == 1 else 's'}"
 
 
 async def _listed(

@@ -56,7 +56,7 @@ def tail_command(
 
     \b
     wampgate tail organization.7
-    wampgate tail organization. --match prefix --history 20
+    wampgate tail organization.7. --match prefix --history 20
     wampgate tail organization.7 --json | jq .kwargs
     """  # noqa: D301 - click takes this character for: keep these lines
     if history is not None and since is not None:

@@ -35,10 +35,10 @@ LINES_OF_A_TABLE: Final = 3
 _BAD: Final = ("refusals", "drops", "gaps")
 _SESSIONS: Final = (
     Column("session", right=True),
-    Column("authid", style=lambda _: "bold"),
+    Column("authid", style=lambda _: "bold", whole=True),
     Column("authrole", "role"),
     Column("transport"),
-    Column("peer"),
+    Column("peer", whole=True),
     Column("age", right=True),
     Column("subscriptions", "subs", right=True),
     Column("queue", right=True, style=queue_style),
@@ -53,7 +53,7 @@ def _rate_style(style: str, shown: object) -> str:
 _PLOTTED: Final = 7
 """So many looks are plotted: the width that leaves room for all columns on a terminal of eighty."""
 _RATES: Final = (
-    Column("", "a second"),
+    Column("", "a second", whole=True),
     *(Column(name, right=True, style=partial(_rate_style, "yellow" if name in _BAD else "bold")) for name in RATES),
 )
 _BRIDGES: Final = (

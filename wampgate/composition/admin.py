@@ -14,6 +14,7 @@ from wampgate.http.backend.usage_csv import UsageCsv
 from wampgate.observation.health import health_of
 from wampgate.observation.metrics import ListenerInView, Metrics, RefusedJoins
 from wampgate.transports.credentials import bearer_of
+from wampgate.transports.origins import OriginsByAddress
 from wampgate.transports.places import ConnectionLimits
 from wampgate.transports.port import Port, Serves
 from wampgate.transports.proxy import TrustedProxies
@@ -99,7 +100,8 @@ class AdminListener:
         return AdminPort(
             websocket=process.websocket,
             web=site,
-            origins=process.origins,
+            # Orchestrators and Prometheus ask for it by its address.
+            origins=OriginsByAddress(process.origins),
             deadlines=process.deadlines,
             limits=limits,
             # Who has joined gives no place back: there is one limit for all.

@@ -41,7 +41,7 @@ class Administration:
     def __init__(self, log: Log, records: Records) -> None:
         self.audit = AuditLog()
         self._log = log
-        self._usages: dict[str, Usage] = {}
+        self._usages: dict[str, tuple[Realm, Usage]] = {}
         self._sifter: Sifter | None = None
         self._log_section: LogSection | None = None
         ACCESS_LOG.heard = partial(log.levels.hears, "access", LogLevel.info)
@@ -80,11 +80,16 @@ class Administration:
 
     def offer(self, procedures: Procedures, realm: Realm) -> None:
         """Register the procedures of a realm; a second time after a configuration was read again."""
-        usage = self._usages.get(realm.name)
-        if usage is None:
-            usage = self._usages[realm.name] = Usage(realm)
+        usage = self._usage_of(realm)
         for name, procedure in LogLevels(self._log.levels).procedures().items():
             procedures.add(name, procedure)
         procedures.add(audit_procedure.NAME, audit_procedure.RecentAudit(realm, self.audit.audit, self.audit.shown))
         sifter = self._sifter or Sifter(time.monotonic)
         procedures.add(usage_procedure.NAME, usage_procedure.OrganizationUsage(realm, usage, sifter))
+
+    def _usage_of(self, realm: Realm) -> Usage:
+        known = self._usages.get(realm.name)
+        # One that was gone meanwhile is another one: its sessions are not those that the account knows.
+        if known is None or known[0] is not realm:
+            known = self._usages[realm.name] = (realm, Usage(realm))
+        return known[1]

@@ -84,7 +84,8 @@ class AuditLog:
         try:
             file = AppendFile(section.file, rotate_bytes=section.rotate_bytes, keep=section.keep)
         except OSError as error:
-            raise ValueError(f"audit.file: {section.file} can't be written: {error.strerror}") from None
+            why = f"{error.strerror}; its folder has to be there, and to let the router write"
+            raise ValueError(f"the audit log {section.file} can't be written: {why}") from None
 
         def tell(reason: str) -> None:
             self._reactor.callFromThread(_tell, str(section.file), reason)

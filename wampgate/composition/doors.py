@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = Logger(namespace="wampgate")
 
-_FAILURES: Final = (CannotListenError, OSError, ValueError)
+_FAILURES: Final = (CannotListenError, OSError, OverflowError, ValueError)
 
 
 class NotListening(WampgateError):
@@ -112,9 +112,12 @@ class Doors:
         for index, listen in enumerate(sections):
             try:
                 await to_come.add(listen)
-            except _FAILURES as error:
+            except Exception as error:
+                # Also after a mistake of ours no socket may stay open that nobody accepts from.
                 await to_come.undo()
-                raise NotListening(index, str(error)) from None
+                if not isinstance(error, _FAILURES):
+                    raise
+                raise NotListening(index, _why(listen, error)) from None
         return to_come
 
     async def close(self, *, hand_over: bool = True) -> None:
@@ -192,6 +195,11 @@ async def close(reactor: Any, opened: Sequence[OpenDoor], *, hand_over: bool) ->
                 accept_all(each.socket)
     for each in opened:
         await _stop(each.socket)
+
+
+def _why(listen: model.Listen, error: Exception) -> str:
+    """Why it can't be listened there; a Unix socket's errors tell of Twisted's lock beside it alone."""
+    return f"endpoint {listen.endpoint}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
 
 
 def _pause(socket: Any) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from OpenSSL import SSL
 from OpenSSL.crypto import Error as PemError
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, VerifyError
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 
 _OLD: Final = ("SSLv2_METHOD", "SSLv3_METHOD", "TLSv1_METHOD", "TLSv1_1_METHOD")
 """What ``sslmethod=`` may not name: methods that speak one old version and no other."""
+
+_FAULTS: Final = (OSError, VerifyError, PemError, SSL.Error, LookupError, AttributeError, TypeError, ValueError)
+"""What Twisted and OpenSSL fail with where a text, or a file that it names, can't be used."""
+
+_UNESCAPED_COLON: Final = re.compile(r"(?<!\\):")
 
 _BACKLOG: Final = 4096
 
@@ -153,19 +161,52 @@ def endpoint_of(reactor: Any, text: str, certificates: ClientCertificates | None
     method = next((old for old in _OLD if text.endswith(f"sslmethod={old}") or f"sslmethod={old}:" in text), None)
     if method is not None:
         raise ValueError(f"endpoint {text}: sslmethod={method} is older than TLS 1.2: leave sslmethod out")
+    _refuse_passphrase(text)
     try:
         endpoint: Any = serverFromString(reactor, _with_backlog(text))  # type: ignore[no-untyped-call]  # Twisted's
-    except OSError as error:
-        raise ValueError(f"endpoint {text}: {error.filename or 'a file'}: {error.strerror}") from None
-    except PemError:
-        raise ValueError(f"endpoint {text}: its privateKey or certKey holds no key or certificate in PEM") from None
-    if isinstance(endpoint, SSL4ServerEndpoint):
-        # Twisted's default is the same floor, but another sslmethod in the text removes it.
-        context = endpoint._sslContextFactory.getContext()  # noqa: SLF001 - nothing public leads to it
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        if certificates is not None:
-            _ask_for_certificates(context, certificates)
+        if isinstance(endpoint, SSL4ServerEndpoint):
+            # Twisted's default is the same floor, but another sslmethod in the text removes it.
+            context = endpoint._sslContextFactory.getContext()  # noqa: SLF001 - nothing public leads to it
+            context.set_min_proto_version(SSL.TLS1_2_VERSION)
+            if certificates is not None:
+                _ask_for_certificates(context, certificates)
+    except _FAULTS as error:
+        raise ValueError(f"endpoint {text}: {_fault(error)}") from None
     return endpoint
+
+
+def _refuse_passphrase(text: str) -> None:
+    """See that no key is encrypted: OpenSSL would stop the whole router, and ask whoever sits at its terminal."""
+    for argument in _UNESCAPED_COLON.split(text):
+        name, _, file = argument.partition("=")
+        with suppress(OSError):
+            if name == "privateKey" and b"ENCRYPTED" in Path(file.replace("\\:", ":")).read_bytes():
+                why = (
+                    "needs a passphrase, and nobody is there to give it: name one without, readable to the router alone"
+                )
+                raise ValueError(f"endpoint {text}: the key in {file} {why}")
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with an endpoint, by what Twisted or OpenSSL fails with."""
+    match error:
+        case OSError():
+            return f"{error.filename or 'a file'}: {error.strerror}"
+        case VerifyError():
+            return (
+                "the key in its privateKey is not that of the certificate in its certKey: name two that belong together"
+            )
+        case PemError():
+            return "its privateKey or certKey holds no key or certificate in PEM"
+        case SSL.Error():
+            return "its dhParameters can't be read, or hold none in PEM"
+        case LookupError():
+            return "systemd has handed over no such socket: see that the socket unit runs, and which ones it names"
+        case AttributeError():
+            return "it names a domain or an sslmethod that does not exist"
+        case TypeError():
+            return f"it has an argument too many, or one too few: {str(error).partition('() ')[2]}"
+    return str(error)
 
 
 def _ask_for_certificates(context: SSL.Context, certificates: ClientCertificates) -> None:

@@ -91,17 +91,21 @@ class Reloading:
             await turn
         self._busy = True
         try:
+            return await self._reload_and_tell()
+        finally:
+            self._busy = False
+            waiting, self._waiting = self._waiting, []
+            for turn in waiting:
+                turn.callback(None)
+
+    async def _reload_and_tell(self) -> list[str]:
+        try:
             changed = await self._reload()
         except ConfigurationError as error:
             self._tell([], error.problems)
             for line in str(error).splitlines():
                 _log.error("not reloaded, nothing has changed: {line}", line=line)
             raise
-        finally:
-            self._busy = False
-            waiting, self._waiting = self._waiting, []
-            for turn in waiting:
-                turn.callback(None)
         self._tell(changed, [])
         _log.info("reloaded: {changed}", changed=", ".join(changed) or "nothing is different")
         return changed
@@ -118,7 +122,11 @@ class Reloading:
         if problems:
             raise ConfigurationError(self._source, problems)
         change = _Change(self._running, configuration, self._reloadables)
-        problems = await change.prepare()
+        try:
+            problems = await change.prepare()
+        except Exception:  # noqa: BLE001 - whatever it is, what was opened has to be closed, and the operator be told
+            _log.failure("a mistake of wampgate's own; please report what follows")
+            problems = [Problem((), "expected to get on with it, met a mistake of wampgate's own; the log has it all")]
         if problems:
             await change.undo()
             raise ConfigurationError(self._source, problems)

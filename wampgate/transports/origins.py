@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -58,6 +59,44 @@ class Origins:
             return False
         default = 443 if parts.scheme == "https" else 80
         return _name_and_port(parts.netloc, port, default) == _name_and_port(host.lower(), _port(host), default)
+
+
+class OriginsByAddress(Origins):
+    """As others, and lets everyone in who calls this server by an IP address, as probes and scrapers do.
+
+    A page elsewhere can have its own name point to this server; an address it can't have point anywhere. What
+    such a page asks of the address it may not read, and its WebSockets name where it comes from.
+
+    Args:
+        others: what is let in beside, as it is now.
+    """
+
+    def __init__(self, others: Origins) -> None:
+        self._others = others
+
+    def adopt(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        """See :meth:`Origins.adopt`."""
+        self._others.adopt(hosts, origins)
+
+    def accepts_host(self, host: str) -> bool:
+        """See :meth:`Origins.accepts_host`."""
+        return self._others.accepts_host(host) or _is_address(host)
+
+    def accepts_origin(self, origin: str, host: str, secure: bool) -> bool:
+        """See :meth:`Origins.accepts_origin`."""
+        return self._others.accepts_origin(origin, host, secure)
+
+
+def _is_address(host: str) -> bool:
+    name = _without_port(host)
+    try:
+        if name.startswith("[") and name.endswith("]"):
+            IPv6Address(name[1:-1])
+        else:
+            IPv4Address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_port(host: str) -> str:

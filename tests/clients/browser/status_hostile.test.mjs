@@ -179,11 +179,11 @@ test("a role, a realm, a rule's reason and a farewell are text", async () => {
   const page = await open("overview");
   await page.locator("#verdict", { hasText: "Ready" }).waitFor();
   const operator = await router.session(router.tickets.operator);
+  sessions.push(operator);
   await operator.call("wamp.session.kill_by_authid", ["operator"], { reason: `com.${text}`, message: `${text}\u202e` });
   await page.locator("#login-failed").waitFor();
   assert.equal(await page.locator("#login-failed").textContent(), `${text}\\u{202e} (com.${text})`);
   await unharmed(page);
-  await operator.close();
   const realm = await browser.page(router.origin);
   pages.push(realm);
   await realm.goto(`${router.origin}/#token=${encodeURIComponent(text)}&realm=${encodeURIComponent(text)}&${encodeURIComponent(text)}`);
@@ -192,7 +192,7 @@ test("a role, a realm, a rule's reason and a farewell are text", async () => {
   assert.equal(await realm.locator("img").count(), 1);
 });
 
-test("the policy that is served lets nothing else in, and works", async () => {
+test("the policy that is served lets nothing else in, and works", async (it) => {
   const answer = await fetch(router.origin);
   const policy = answer.headers.get("content-security-policy");
   assert.match(policy, /^default-src 'self'; /);
@@ -201,6 +201,7 @@ test("the policy that is served lets nothing else in, and works", async () => {
   assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
   let reached = 0;
   const other = createServer((_, response) => ((reached += 1), response.end())).listen(0, "127.0.0.1");
+  it.after(() => other.close());
   await new Promise((resolve) => other.once("listening", resolve));
   const page = await open("overview");
   const outcomes = await page.evaluate(async (address) => {
@@ -229,5 +230,4 @@ test("the policy that is served lets nothing else in, and works", async () => {
   assert.ok(broken >= 3);
   // Those faults were asked for.
   page.faults.length = 0;
-  other.close();
 });

@@ -77,6 +77,31 @@ def test_a_rebound_name_and_a_foreign_page_reach_nothing(served: RouterProcess, 
     assert refused.value.response.status == 403
 
 
+@pytest.mark.parametrize("address", ["10.1.2.3:8081", "10.1.2.3", "[fd00::7]:8081", "[::1]"])
+def test_who_asks_by_an_address_is_answered(served: RouterProcess, address: str) -> None:
+    """As Kubernetes' probes and Prometheus ask: no page elsewhere can have an address lead to another place."""
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert fetch(admin_port(served), path, Host=address).status == 200, path
+
+
+@pytest.mark.parametrize("name", ["10.1.2.3.example.org", "10.1.2.3.4", "0x7f000001", "167838211", "fd00::7", "[x]"])
+def test_what_only_looks_like_an_address_is_none(served: RouterProcess, name: str) -> None:
+    assert fetch(admin_port(served), "/health/ready", Host=name).status in (400, 421)
+
+
+def test_a_page_elsewhere_gets_no_further_by_an_address(served: RouterProcess, open_peer: Callable[..., Peer]) -> None:
+    port = admin_port(served)
+    for origin in ("https://rebound.example", "http://10.1.2.3:8081"):
+        with pytest.raises(Refused) as refused:
+            open_peer(port, headers=[("Origin", origin)])
+        assert refused.value.response.status == 403
+        answer = fetch(port, "/metrics", Host="10.1.2.3:8081", Origin=origin)
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    # By an address as by a name: a page of its own is not one of elsewhere, and elsewhere is not served at all.
+    assert fetch(served.port, "/health/live", Host="10.1.2.3:8081").status == 421
+
+
 def test_others_than_get_are_not_answered(served: RouterProcess) -> None:
     port = admin_port(served)
     for path in ("/metrics", "/health/ready"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import ticket_of
 from raw_wamp import Peer, WampError
+from redis_server import write_certificates
 from router_process import RouterProcess
 
 from wampgate.stores.preparing import prepare_sqlite
@@ -84,6 +85,17 @@ def certificate_that_is_not_there(_: int, __: Path) -> Configuration:
     return configuration
 
 
+def key_of_another_certificate(_: int, folder: Path) -> Configuration:
+    """What a renewal leaves for a moment that writes one file after the other."""
+    for name in ("old", "new"):
+        (folder / name).mkdir()
+        write_certificates(folder / name, ["localhost"])
+    configuration = changed()
+    files = f"privateKey={folder / 'new' / 'server.key'}:certKey={folder / 'old' / 'server.pem'}"
+    configuration["listen"].append({"endpoint": f"ssl:0:interface=127.0.0.1:{files}"})
+    return configuration
+
+
 def authorities_that_are_not_there(free: int, _: Path) -> Configuration:
     configuration = changed()
     rule = {"dialect": "plain", "channel": "org.{id}", "topic": "organization.{id}"}
@@ -112,6 +124,7 @@ FAULTS: dict[str, tuple[Callable[[int, Path], Configuration], str]] = {
     "port in use": (port_in_use, "listen[1].endpoint: Couldn't listen on 127.0.0.1"),
     "port in use beside what is fine": (port_in_use_beside_what_is_fine, "listen[2].endpoint: Couldn't listen"),
     "certificate": (certificate_that_is_not_there, "/nowhere/key.pem: No such file or directory"),
+    "key of another certificate": (key_of_another_certificate, "is not that of the certificate in its certKey"),
     "authorities of a bridge": (authorities_that_are_not_there, "nowhere.pem"),
     "history in a store": (history_in_a_store, "realms[0].topics: expected no change while the router runs"),
     "audit log": (log_that_cant_be_written, "/nowhere/at/all"),

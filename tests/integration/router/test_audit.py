@@ -259,7 +259,7 @@ def test_a_file_that_can_not_be_opened_is_told_at_the_start() -> None:
         RouterProcess(administered(audit={"file": "nowhere/audit.log"}), alarms_allowed=True),
     ):
         pass
-    assert "wampgate can't start: audit.file: " in str(failed.value)
+    assert "wampgate can't start: the audit log " in str(failed.value)
     assert "nowhere/audit.log can't be written: No such file or directory" in str(failed.value)
 
 

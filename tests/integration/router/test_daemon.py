@@ -305,7 +305,7 @@ def test_the_demos_files_are_its_owners_alone(demo: RouterProcess) -> None:
     for name in ("demo-tokens.json", "wampgate.sqlite3"):
         mode = stat.S_IMODE((demo.folder / "var" / name).stat().st_mode)
         assert mode == 0o600, name
-    assert set(demo.tokens()) == {"alice", "bob", "expired", "backend"}
+    assert set(demo.tokens()) == {"alice", "bob", "expired", "backend", "operator"}
     assert all(len(token) >= 32 for token in demo.tokens().values())
 
 
