@@ -181,9 +181,7 @@ def _refuse_passphrase(text: str) -> None:
         name, _, file = argument.partition("=")
         with suppress(OSError):
             if name == "privateKey" and b"ENCRYPTED" in Path(file.replace("\\:", ":")).read_bytes():
-                why = (
-                    "needs a passphrase, and nobody is there to give it: name one without, readable to the router alone"
-                )
+                why = "needs a passphrase, and nobody is there to give it: name one that needs none"
                 raise ValueError(f"endpoint {text}: the key in {file} {why}")
 
 
@@ -193,9 +191,7 @@ def _fault(error: Exception) -> str:
         case OSError():
             return f"{error.filename or 'a file'}: {error.strerror}"
         case VerifyError():
-            return (
-                "the key in its privateKey is not that of the certificate in its certKey: name two that belong together"
-            )
+            return "its privateKey is not the key of the certificate in its certKey: name two that belong together"
         case PemError():
             return "its privateKey or certKey holds no key or certificate in PEM"
         case SSL.Error():

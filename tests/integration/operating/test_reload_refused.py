@@ -124,7 +124,7 @@ FAULTS: dict[str, tuple[Callable[[int, Path], Configuration], str]] = {
     "port in use": (port_in_use, "listen[1].endpoint: Couldn't listen on 127.0.0.1"),
     "port in use beside what is fine": (port_in_use_beside_what_is_fine, "listen[2].endpoint: Couldn't listen"),
     "certificate": (certificate_that_is_not_there, "/nowhere/key.pem: No such file or directory"),
-    "key of another certificate": (key_of_another_certificate, "is not that of the certificate in its certKey"),
+    "key of another certificate": (key_of_another_certificate, "is not the key of the certificate"),
     "authorities of a bridge": (authorities_that_are_not_there, "nowhere.pem"),
     "history in a store": (history_in_a_store, "realms[0].topics: expected no change while the router runs"),
     "audit log": (log_that_cant_be_written, "/nowhere/at/all"),

@@ -15,6 +15,9 @@ from wampgate.composition.endpoints import endpoint_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Twisted hands its own kind of certificate on, as long as its interface has no other.
+pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL X509 objects:DeprecationWarning")
+
 ENCODED = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
 
 

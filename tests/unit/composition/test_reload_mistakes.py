@@ -1,4 +1,4 @@
-"""A mistake of the router's own in the midst of a reload: nothing has changed, the operator is told, and may try again."""
+"""A mistake of the router's own in the midst of a reload: nothing has changed, and the operator may try again."""
 
 from __future__ import annotations
 
