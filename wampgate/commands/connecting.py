@@ -86,7 +86,12 @@ def connection_options(demo_user: str = "operator") -> Callable[[Command], Comma
 
 
 def _demo_user(default: str) -> Callable[[Any], Any]:
-    return click.option("--as", "demo_user", metavar="NAME", help=f"Whose of the demo's tokens. [default: {default}]")
+    return click.option(
+        "--as",
+        "demo_user",
+        metavar="NAME",
+        help=f"Whose token, of the demo's or of a file with several. [default: {default}]",
+    )
 
 
 _OPTIONS: Final = (
@@ -106,7 +111,8 @@ _OPTIONS: Final = (
         "--token-file",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="A file that holds the token; read again whenever a fresh one is needed.",
+        help="A file that holds the token, or several as `wampgate init --tokens` writes them; read again whenever a"
+        " fresh one is needed.",
     ),
     click.option("--token-stdin", is_flag=True, help="Read the token from standard input, up to its end."),
     click.option("--demo", is_flag=True, help=f"Show a token of the demo, from {DEMO_TOKENS}."),
@@ -164,7 +170,7 @@ def where_of(
         click.UsageError: they contradict one another.
         CommandFailed: a token can't be read, or the URL is none.
     """
-    demo = demo or demo_user is not None
+    demo = demo or (demo_user is not None and token_file is None)
     if sum((token_file is not None, token_stdin, demo, anonymous)) > 1:
         raise click.UsageError("name one of --token-file, --token-stdin, --demo and --anonymous")
     found = whereabouts(Path(config)) if not demo and (url is None or realm is None) else None
@@ -185,8 +191,8 @@ def where_of(
 
 def _token(token_file: Path | None, *, token_stdin: bool, demo: bool, demo_user: str | None, shown: str) -> Token:
     if token_file is not None:
-        _read(token_file)
-        return partial(_read, token_file)
+        _read(token_file, demo_user)
+        return partial(_read, token_file, demo_user)
     if token_stdin:
         return _checked(sys.stdin.read(), "standard input")
     if demo:
@@ -205,12 +211,15 @@ def _prompted(shown: str) -> Token:
     return _checked(typed, "what was typed") if typed.strip() else None
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, name: str | None) -> str:
     try:
-        return _checked(path.read_text(encoding="utf-8"), printable(str(path)))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "it is no text"
         raise CommandFailed(f"{printable(str(path))}: the token can't be read: {reason}") from None
+    if not text.lstrip().startswith("{"):
+        return _checked(text, printable(str(path)))
+    return _checked(_named(text, name, path), printable(str(path)))
 
 
 def _checked(text: str, source: str) -> str:
@@ -228,15 +237,27 @@ def demo_token(path: Path, name: str | None) -> str:
         CommandFailed: there is none.
     """
     try:
-        tokens = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         raise CommandFailed(
             f"{path}: no tokens of a demo here; run this in the folder where `twistd -n wampgate --demo` runs"
         ) from None
+    return _named(text, name, path)
+
+
+def _named(text: str, name: str | None, path: Path) -> str:
+    """One of several tokens, as JSON has them by name.
+
+    Raises:
+        CommandFailed: there is none of that name.
+    """
+    try:
+        tokens = json.loads(text)
+    except ValueError:
+        raise CommandFailed(f"{printable(str(path))}: expected a token in one line, or tokens as JSON") from None
     known = {key: token for key, token in tokens.items() if isinstance(token, str)} if isinstance(tokens, dict) else {}
     wanted = name or "operator"
     if wanted not in known:
-        raise CommandFailed(
-            f"{path}: no token of {printable(wanted)}; there are those of {', '.join(map(printable, known))}"
-        )
+        there = ", ".join(map(printable, known))
+        raise CommandFailed(f"{printable(str(path))}: no token of {printable(wanted)}; there are those of {there}")
     return known[wanted]

@@ -75,6 +75,19 @@ def test_a_file_holds_the_token_and_is_read_again(tmp_path: Path) -> None:
     assert token() == "second"
 
 
+def test_a_file_may_hold_several_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text('{"operator": "one", "backend": "two"}')
+    of_nobody: Any = where_of(token_file=file).token
+    of_the_backend: Any = where_of(token_file=file, demo_user="backend").token
+    assert (of_nobody(), of_the_backend()) == ("one", "two")
+    with pytest.raises(CommandFailed, match="no token of alice; there are those of operator, backend"):
+        where_of(token_file=file, demo_user="alice")
+    file.write_text('{"operator": ')
+    with pytest.raises(CommandFailed, match="expected a token in one line, or tokens as JSON"):
+        where_of(token_file=file)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "two\nlines", "a\x1b[0m"])
 def test_a_token_that_is_none_is_not_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "token"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Twisted hands its own kind of certificate on, as long as its interface has no other.
-pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL X509 objects:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 
 ENCODED = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
 
