@@ -162,6 +162,7 @@ class Wampgate(Service):
             demo=self._demo,
             tracer=self._tracer,
         )
+        process.parts.audit = self.administration.audit.shown
         self._live = live = Running(process, self._offer)
         live.make(configuration)
         process.start()

@@ -42,9 +42,9 @@ wamp.error.authentication_required: No token was shown.
 wamp.error.option_not_allowed: An option that this router does not let clients set in this place.
 wamp.error.option_disallowed.disclose_me: `disclose_me` was asked for where a rule says `"disclose": "never"`.
 wamp.error.feature_not_supported: What was asked for takes a feature that one of the peers has not.
-wamp.close.close_realm: A client's reason for leaving.
+wamp.close.close_realm: A client's reason for leaving; the router's, where a reload has taken the realm away.
 wamp.close.goodbye_and_out: The answer to the other side's GOODBYE.
-wamp.close.system_shutdown: The router stops.
+wamp.close.system_shutdown: The router stops, or a reload has changed what can be judged by a new login alone.
 wamp.close.killed: An administrator, a backend or a rule of a bridge has ended the session.
 wampgate.error.limit_exceeded: A limit of `router.json` is reached; see [limits.md](../limits.md).
 wampgate.error.registration_displaced: Another session of the same authid has taken the registration over
@@ -79,7 +79,7 @@ _BY_CODE: Final = {
     1007: "text that is not UTF-8",
     1008: "credentials, rights or settings that are not accepted",
     1009: "a message that is too long",
-    1012: "the router stops: come back",
+    1012: "the router stops, or wants to be joined anew: come back",
     1013: "the router can't now: come back after a while",
 }
 

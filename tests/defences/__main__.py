@@ -147,4 +147,8 @@ def main(wanted: str) -> int:
 
 
 if __name__ == "__main__":
+    # It takes hours: whoever asks how it is used gets an answer instead.
+    if sys.argv[1:] and sys.argv[1].startswith("-"):
+        say(__doc__ or "")
+        sys.exit(0)
     sys.exit(main(" ".join(sys.argv[1:])))

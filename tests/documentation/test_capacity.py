@@ -1,12 +1,22 @@
-"""docs/capacity.md agrees with docs/performance.md, and its sums with one another."""
+"""docs/capacity.md agrees with docs/performance.md and with a router over TLS, and its sums with one another."""
 
 from __future__ import annotations
 
 import re
+import ssl
+from contextlib import ExitStack
 from math import prod
+from typing import TYPE_CHECKING
 
 import pytest
+from conftest import static_configuration, ticket_of
 from documentation.blocks import TOP
+from raw_wamp import Peer
+from redis_server import write_certificates
+from router_process import RouterProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 CAPACITY = (TOP / "docs/capacity.md").read_text()
@@ -58,3 +68,23 @@ def test_the_sums_are_right() -> None:
     (example,) = re.findall(rf"([\d. {TIMES}+]+) = (\d+) ms", CAPACITY)
     summands = [[float(factor) for factor in part.split(TIMES)] for part in example[0].split("+")]
     assert sum(prod(factors) for factors in summands) == pytest.approx(float(example[1]))
+
+
+def test_a_connection_over_tls_takes_what_is_said(tmp_path: Path) -> None:
+    """The source of that figure: sessions that have joined over an ``ssl:`` endpoint, and the router's memory."""
+    (said,) = re.findall(r"^\| the same over TLS \| about (\d+) kB \|", CAPACITY, re.MULTILINE)
+    write_certificates(tmp_path, ["localhost"])
+    configuration = static_configuration()
+    crypto = f"privateKey={tmp_path}/server.key:certKey={tmp_path}/server.pem"
+    configuration["listen"] = [{"endpoint": f"ssl:0:interface=127.0.0.1:{crypto}"}]
+    configuration["limits"] = {"connections_per_address": 1000, "sessions_per_authid": 1000}
+    context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    with RouterProcess(configuration) as router, ExitStack() as stack:
+
+        def join(count: int) -> int:
+            for _ in range(count):
+                stack.enter_context(Peer(router.port, tls=context)).join(ticket_of("alice"))
+            return router.rss()
+
+        before = join(100)
+        assert (join(300) - before) / 300 / 1000 == pytest.approx(int(said), rel=0.3)

@@ -24,7 +24,6 @@ from router_process import RouterProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("compose")
 
 DOCKER: Final = Path(__file__).parents[2] / "examples/deploy/docker"
 WAMPGATE: Final = str(Path(sys.executable).parent / "wampgate")

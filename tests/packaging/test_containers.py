@@ -19,8 +19,6 @@ import pytest
 from wampgate.config.drain import Drain
 from wampgate.config.loading import load
 
-pytestmark = pytest.mark.xdist_group("containers")
-
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "examples/deploy"
 DOCKER: Final = DEPLOY / "docker"

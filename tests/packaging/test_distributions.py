@@ -23,7 +23,6 @@ import wampgate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.xdist_group("distributions")
 
 ROOT: Final = Path(__file__).parents[2]
 TOOLS: Final = ("hatchling>=1.27", "twine>=6")

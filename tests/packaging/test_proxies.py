@@ -21,7 +21,6 @@ from raw_websocket import PING, PONG, Ended, RawConnection, upgrade_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.xdist_group("proxies")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

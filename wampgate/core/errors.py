@@ -160,6 +160,9 @@ REVOKED: Final = Ending("token revoked", "GOODBYE", uri.TOKEN_REVOKED, 1008, Fal
 KILLED: Final = Ending(
     "killed", "GOODBYE", uri.KILLED, 1008, False, "Stay away, unless the administrator's reason and message say else."
 )
+REALM_GONE: Final = Ending(
+    "realm gone", "GOODBYE", uri.CLOSE_REALM, 1008, False, "Name another realm: a reload has taken this one away."
+)
 TOO_BIG: Final = Ending("message too big", "close", "a text that says what", 1009, False, "Send smaller messages.")
 BAD_FRAME: Final = Ending("bad frame", "close", "a text that says what", 1002, False, "Correct the client's WebSocket.")
 BAD_TEXT: Final = Ending("bad text", "close", "a text that says what", 1007, False, "Send UTF-8 in text frames.")
@@ -204,7 +207,7 @@ _ENDING_BY_REFUSAL: Final = {
 }
 
 
-_ENDING_BY_GOODBYE: Final = {ending.reason: ending for ending in (EXPIRED, REVOKED, KILLED, EVENT_TOO_LONG)}
+_ENDING_BY_GOODBYE: Final = {ending.reason: ending for ending in (EXPIRED, REVOKED, KILLED, REALM_GONE, EVENT_TOO_LONG)}
 
 
 def ending_by_goodbye(reason: str) -> Ending:

@@ -176,6 +176,16 @@ HISTORY_UP: Final = Family(
 )
 RETAINED_EVENTS: Final = Family("wampgate_retained_events", "gauge", "Retained events.", ("realm",))
 RETAINED_BYTES: Final = Family("wampgate_retained_bytes", "gauge", "What they take.", ("realm",))
+AUDIT_UP: Final = Family(
+    "wampgate_audit_up", "gauge", "1 while the audit log's file takes entries; missing where no file is named."
+)
+AUDIT_ENTRIES: Final = Family(
+    "wampgate_audit_entries",
+    "counter",
+    "Entries for the audit log's file: written, or lost because the disk took nothing for so long.",
+    ("outcome",),
+)
+AUDIT_FAILURES: Final = Family("wampgate_audit_failures", "counter", "Attempts to write to that file that failed.")
 OTHER: Final = Family(
     "wampgate_occurrences",
     "counter",

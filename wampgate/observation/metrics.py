@@ -139,6 +139,7 @@ class Metrics:
         yield Sample(families.LATENESS, (), parts.lateness)
         for outcome, counter in _RELOADS.items():
             yield Sample(families.RELOADS, (outcome,), parts.router.counters[counter])
+        yield from _of_audit(parts)
         for reason, number in self._refused_joins.counters.items():
             yield Sample(families.REFUSED_JOINS, (reason,), number)
         yield from _of_listener("public", ListenerInView(parts.port, parts.answered))
@@ -150,6 +151,17 @@ class Metrics:
             yield from _of_transport(transport, listener)
         for view in parts.realms:
             yield from _of_realm(view)
+
+
+def _of_audit(parts: Parts) -> Iterator[Sample]:
+    """What becomes of the audit log's file, where there is one."""
+    file = None if parts.audit is None else parts.audit()
+    if file is None:
+        return
+    yield Sample(families.AUDIT_UP, (), file["ready"])
+    for outcome in ("written", "lost"):
+        yield Sample(families.AUDIT_ENTRIES, (outcome,), file[outcome])
+    yield Sample(families.AUDIT_FAILURES, (), file["failures"])
 
 
 def _of_listener(name: str, listener: ListenerInView) -> Iterator[Sample]:

@@ -146,6 +146,7 @@ class Parts:
         loop_lag: by how many seconds the reactor was late of late, at worst; None where nobody measures it.
         lateness: how late the reactor came to its timers, where somebody measures it.
         answered: how many HTTP answers the public listeners have given, by status.
+        audit: what becomes of the audit log's file: ready, written, lost, failures; None where there is no file.
     """
 
     router: Router
@@ -160,3 +161,4 @@ class Parts:
     loop_lag: Callable[[], float] | None = None
     lateness: Histogram = field(default_factory=Histogram)
     answered: Counter[int] = field(default_factory=Counter)
+    audit: Callable[[], Mapping[str, int] | None] | None = None

@@ -78,7 +78,6 @@ def test_it_says_what_bodies_may_be(open_to_all: RouterProcess) -> None:
     importlib.util.find_spec("schemathesis") is None,
     reason="schemathesis is missing: the OpenAPI document is not tried",
 )
-@pytest.mark.xdist_group("schemathesis")
 def test_schemathesis_finds_nothing(open_to_all: RouterProcess, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{open_to_all.port}"
     finished = subprocess.run(
