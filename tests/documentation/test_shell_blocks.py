@@ -43,8 +43,10 @@ def redis() -> Iterator[RedisServer]:
 
 def prepare(page: str, folder: Path, router: RouterProcess) -> dict[str, str]:
     """What the reader of a page has already; more for the environment."""
-    if any("demo-tokens" in block.text for block in PAGES[page]):
+    if any("demo-tokens" in block.text or "--demo" in block.text for block in PAGES[page]):
         shutil.copytree(router.folder / "var", folder / "var")
+    if page == "README.md":
+        return {"WAMPGATE_URL": f"ws://127.0.0.1:{router.port}/ws"}
     if page == "docs/status.md":
         return {"TOKEN": router.tokens()["operator"]}
     if page == "docs/backup.md":

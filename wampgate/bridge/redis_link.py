@@ -229,7 +229,8 @@ class RedisLink(Generic[AnyConnection]):
             "bridge {name}: lost {redis}: {reason}. {loss}; trying to come back.",
             name=self._name,
             redis=str(self._address),
-            reason=reason,
+            # Twisted's reasons are sentences.
+            reason=reason.rstrip("."),
             loss=self._loss,
         )
 

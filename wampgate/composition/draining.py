@@ -52,7 +52,8 @@ class Draining:
         """Take no one new, finish what is under way, and send everyone away; nobody is left when it returns."""
         process, section = self._process, self._process.configuration.drain
         process.parts.draining = True
-        _log.info("draining; sessions to send away: {sessions}", sessions=process.session_count())
+        if sessions := process.session_count():
+            _log.info("draining; sessions to send away: {sessions}", sessions=sessions)
         await self._wait(reactor, section.delay_seconds)
         process.router.draining = True
         stopped = Deferred.fromCoroutine(self._running.doors.close(hand_over=not self._hastened))

@@ -185,7 +185,6 @@ AUDIT_ENTRIES: Final = Family(
     "Entries for the audit log's file: written, or lost because the disk took nothing for so long.",
     ("outcome",),
 )
-AUDIT_FAILURES: Final = Family("wampgate_audit_failures", "counter", "Attempts to write to that file that failed.")
 OTHER: Final = Family(
     "wampgate_occurrences",
     "counter",

@@ -161,7 +161,6 @@ def _of_audit(parts: Parts) -> Iterator[Sample]:
     yield Sample(families.AUDIT_UP, (), file["ready"])
     for outcome in ("written", "lost"):
         yield Sample(families.AUDIT_ENTRIES, (outcome,), file[outcome])
-    yield Sample(families.AUDIT_FAILURES, (), file["failures"])
 
 
 def _of_listener(name: str, listener: ListenerInView) -> Iterator[Sample]:

@@ -93,7 +93,7 @@ def test_a_token_is_renewed_before_it_ends(place: Place, framework: str) -> None
 
 
 def test_a_token_that_is_not_renewed_in_time_is_followed_by_another(place: Place, framework: str) -> None:
-    place.rows.add_token(token_of(USER, 1), USER, 1.9)
+    place.rows.add_token(token_of(USER, 1), USER, 3.5)
     with Staying(framework, place.router.port) as client:
         client.show(token_of(USER, 1))
         client.wait_for("here")
