@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from wampgate.core.errors import SHUTDOWN
+from wampgate.core.local import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,9 +102,9 @@ class Draining:
 
     def _close_idle(self, sessions: list[Session]) -> list[Session]:
         """Close those of some sessions that nothing is in flight for; who is left."""
-        busy = [session for session in sessions if session.calls or session.invocations]
+        busy = [session for session in sessions if _is_busy(session)]
         for session in sessions:
-            if not (session.calls or session.invocations):
+            if not _is_busy(session):
                 self._shut(session)
         return busy
 
@@ -120,3 +121,10 @@ class Draining:
         until = time.monotonic() + _FAREWELL_SECONDS
         while any(listener.peers for listener in listeners) and time.monotonic() < until:
             await deferLater(reactor, _STEP_SECONDS)
+
+
+def _is_busy(session: Session) -> bool:
+    """Whether someone waits for an answer by a session or to it; what the router itself asks nobody waits for."""
+    return bool(session.calls) or any(
+        pending.caller.connection is not INSIDE for pending in (session.invocations or {}).values()
+    )

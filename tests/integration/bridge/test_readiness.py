@@ -9,6 +9,8 @@ from conftest import static_configuration
 from integration.router.served import Served
 from redis_server import RedisServer
 
+from wampgate.observation.health import health_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -27,12 +29,16 @@ def test_a_bridge_without_its_redis(tmp_path: Path) -> None:
         document: Any = static_configuration()
         document["realms"][0]["bridges"] = [bridge]
         with Served(tmp_path, document) as served:
-            assert served.inside(served.service.ready) == ["bridge news is not ready"]
+
+            def reasons() -> list[str]:
+                return served.inside(lambda: health_of(served.service.parts).reasons)
+
+            assert reasons() == ["realm realm1: bridge news (redis) is not ready"]
             server.start()
             deadline = time.monotonic() + 5
-            while served.inside(served.service.ready) and time.monotonic() < deadline:
+            while reasons() and time.monotonic() < deadline:
                 time.sleep(0.05)
-            assert served.inside(served.service.ready) == []
+            assert reasons() == []
             server.kill()
             time.sleep(0.3)
-            assert served.inside(served.service.ready) == ["bridge news is not ready"]
+            assert reasons() == ["realm realm1: bridge news (redis) is not ready"]

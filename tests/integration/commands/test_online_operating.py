@@ -10,9 +10,6 @@ from conftest import ticket_of
 from integration.commands.online_router import Running, online_configuration, wampgate
 from router_process import RouterProcess
 
-from wampgate.commands.app import main
-from wampgate.commands.conversation import Answer
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -200,27 +197,6 @@ def test_usage(online: RouterProcess) -> None:
     assert done.returncode == 0
     assert json.loads(done.stdout)["organizations"] == []
     assert "no organization" in operator(online, "usage").stdout
-
-
-def test_usage_of_more_organizations_than_one_answer_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    """They come page by page; the router's default page is a thousand."""
-    answers = [
-        {"since": "2026-01-01T00:00:00Z", "organizations": [{"organization": "7", "connections": 2}], "next": "7"},
-        {"since": "2026-01-01T00:00:00Z", "organizations": [{"organization": "8", "connections": 1}], "next": None},
-    ]
-    asked: list[dict[str, Any]] = []
-    with RouterProcess(online_configuration()) as own, pytest.MonkeyPatch.context() as patched:
-
-        async def answer(_session: object, _procedure: str, **kwargs: Any) -> Answer:
-            asked.append(kwargs)
-            return Answer([], answers[len(asked) - 1])
-
-        patched.setattr("wampgate.commands.speaking.asked", answer)
-        patched.setenv("WAMPGATE_TOKEN", ticket_of("operator"))
-        assert main(["usage", "--json", "--url", f"ws://127.0.0.1:{own.port}/ws"]) == 0
-    assert [kwargs.get("after") for kwargs in asked] == [None, "7"]
-    found = json.loads(capsys.readouterr().out)["organizations"]
-    assert [row["organization"] for row in found] == ["7", "8"]
 
 
 def test_reload(online: RouterProcess) -> None:
