@@ -83,7 +83,7 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
         ENDING,
         "waiting for calls",
         "composition/draining.py",
-        "        busy = [session for session in sessions if session.calls or session.invocations]\n",
+        "        busy = [session for session in sessions if _is_busy(session)]\n",
         "        busy: list[Session] = []\n"
         "        for session in sessions:\n            self._shut(session)\n        return busy\n",
         "test_draining.py::test_a_call_in_flight_is_finished_while_all_others_go",
