@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -30,6 +31,7 @@ ALL_PARTS: Final[tuple[Part, ...]] = ("credentials", "cookies")
 
 CONNECT_SECONDS: Final = 10
 LOCK_SECONDS: Final = 5
+_LOCK_STEP: Final = 0.02
 _TOKEN_TRIGGERS: Final = "postgres_token_triggers.sql"  # noqa: S105 - a file's name
 _FILES: Final[dict[Kind, tuple[str, ...]]] = {
     "postgres": (
@@ -353,8 +355,22 @@ def create_sqlite_tables(connection: sqlite3.Connection, *more: str) -> list[str
 
 
 def use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer work at the same time; kept in the file, not possible in a transaction."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    """Let readers and a writer work at the same time; kept in the file, not possible in a transaction.
+
+    Raises:
+        sqlite3.OperationalError: someone has kept the file locked for long.
+    """
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            # Whoever finds the file in use is refused at once, whatever its timeout.
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_LOCK_STEP)
+        else:
+            return
 
 
 def _create(
