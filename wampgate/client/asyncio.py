@@ -9,11 +9,11 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 
-import txaio
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 from autobahn.websocket.util import parse_url
 
+from wampgate.client.asyncio_runtime import AsyncioRuntime
 from wampgate.client.joining import OPTIONS, JoiningSession, TellingProtocol, end_by_failure
 from wampgate.client.life import Closed
 from wampgate.client.link import Address, Ears
@@ -24,7 +24,7 @@ from wampgate.client.session import Session
 from wampgate.client.subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from wampgate.client.renewing import Token
 
@@ -84,33 +84,11 @@ class _TellingProtocol(TellingProtocol, WampWebSocketClientProtocol):
     """A connection of Autobahn that tells."""
 
 
-class _Runtime:
+class _Runtime(AsyncioRuntime):
     """What the session needs, of asyncio."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        # Autobahn takes its futures and timers from there.
-        autobahn_s: Any = txaio
-        autobahn_s.config.loop = self._loop
-
-    def now(self) -> float:
-        return self._loop.time()
-
-    def flag(self) -> asyncio.Event:
-        return asyncio.Event()
-
-    def later(self, seconds: float, ring: Callable[[], object]) -> asyncio.TimerHandle:
-        return self._loop.call_later(seconds, ring)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        # The loop itself keeps weak references only.
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def dial(self, address: Address, ticket: str | None, ears: Ears) -> _Dialed:
-        return _Dialed(self._loop, address, ticket, ears)
+        return _Dialed(self.loop, address, ticket, ears)
 
 
 class _Dialed:

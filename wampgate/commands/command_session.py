@@ -11,9 +11,9 @@ import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import txaio
 from autobahn.asyncio.websocket import WebSocketClientFactory, WebSocketClientProtocol
 
+from wampgate.client.asyncio_runtime import AsyncioRuntime
 from wampgate.client.joining import OPTIONS, TellingProtocol, end_by_failure
 from wampgate.client.plan import LEFT, End, Returning, State
 from wampgate.client.session import Session
@@ -21,7 +21,7 @@ from wampgate.commands.conversation import TIMED_OUT, Conversation, NotJoined
 from wampgate.commands.router_file import PATH, socket_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable
 
     from wampgate.client.link import Address, Ears
     from wampgate.client.renewing import Token
@@ -120,34 +120,15 @@ class _Protocol(TellingProtocol, WebSocketClientProtocol):
             self.conversation.lost()
 
 
-class _Runtime:
+class _Runtime(AsyncioRuntime):
     """What the session needs, of asyncio; a :class:`wampgate.client.link.Runtime`."""
 
     def __init__(self, *, get_retained: bool) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        super().__init__()
         self._get_retained = get_retained
-        # Autobahn takes its futures and timers from there.
-        autobahn_s: Any = txaio
-        autobahn_s.config.loop = self._loop
-
-    def now(self) -> float:
-        return self._loop.time()
-
-    def flag(self) -> asyncio.Event:
-        return asyncio.Event()
-
-    def later(self, seconds: float, ring: Callable[[], object]) -> asyncio.TimerHandle:
-        return self._loop.call_later(seconds, ring)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        # The loop itself keeps weak references only.
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def dial(self, address: Address, ticket: str | None, ears: Ears) -> _Dialed:
-        return _Dialed(self._loop, address, ticket, ears, get_retained=self._get_retained)
+        return _Dialed(self.loop, address, ticket, ears, get_retained=self._get_retained)
 
 
 class _Dialed:
