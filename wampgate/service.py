@@ -270,10 +270,7 @@ class Wampgate(Service):
 
     def _failed(self, failure: Any, reactor: Any) -> None:
         if failure.check(*_EXPECTED):
-            taken = "; name another endpoint, or another --port with --demo" if failure.check(CannotListenError) else ""
-            _log.critical(
-                "wampgate can't start: {error}{hint}", error=failure.getErrorMessage().rstrip("."), hint=taken
-            )
+            _log.critical("wampgate can't start: {error}", error=failure.getErrorMessage())
         else:
             _log.failure("wampgate can't start, and that is a mistake of its own; please report what follows", failure)
         # twistd ends with status 0 whatever happened; whoever supervises it has to be told.

@@ -199,6 +199,8 @@ async def close(reactor: Any, opened: Sequence[OpenDoor], *, hand_over: bool) ->
 
 def _why(listen: model.Listen, error: Exception) -> str:
     """Why it can't be listened there; a Unix socket's errors tell of Twisted's lock beside it alone."""
+    if isinstance(error, CannotListenError):
+        return f"{str(error).rstrip('.')}; name another endpoint, or another --port with --demo"
     return f"endpoint {listen.endpoint}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
 
 

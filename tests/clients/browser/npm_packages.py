@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import npm
@@ -35,3 +37,28 @@ def run_node_tests(file: str, timeout: float = 120, **environ: str) -> None:
         environ: what the file finds in ``process.env`` beside ``NPM_FOLDER``.
     """
     npm.run_node_tests(HERE / file, {**os.environ, "NPM_FOLDER": f"{installed()}/", **environ}, timeout)
+
+
+def check_types(script: Path, project: Path) -> None:
+    """Have TypeScript check the annotations of a script and of what it imports; fails with its report.
+
+    Args:
+        script: with JSDoc types.
+        project: where the project's file is to be written.
+    """
+    options = {
+        "allowJs": True,
+        "checkJs": True,
+        "strict": True,
+        "noEmit": True,
+        "target": "es2022",
+        "module": "es2022",
+        "moduleResolution": "bundler",
+        "lib": ["es2023", "dom", "dom.iterable"],
+        "types": [],
+    }
+    file = project / "tsconfig.json"
+    file.write_text(json.dumps({"compilerOptions": options, "files": [str(script)]}))
+    command = ["node", str(installed() / "node_modules/typescript/bin/tsc"), "--project", str(file)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout

@@ -1,18 +1,15 @@
 /** The real router with an operators' listener, in a temporary folder, and users in its database, whatever their names. */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../../wampgate/http/page/wamp.js";
+import { freePort, RouterProcess } from "./router_process.mjs";
 
 const { WebSocket } = createRequire(process.env.NPM_FOLDER)("ws");
-const TWISTD = ["-c", "from twisted.scripts.twistd import run; run()"];
 const ENTER = `
 import json, sqlite3, sys
 from pathlib import Path
@@ -36,17 +33,7 @@ const RULES = [
   { role: "member", actions: ["subscribe", "publish"], uri: "com.", match: "prefix" },
 ];
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-export class StatusRouter {
-  log = "";
+export class StatusRouter extends RouterProcess {
   tickets = TICKETS;
 
   /** @param {string[]} users who may come */
@@ -82,30 +69,8 @@ export class StatusRouter {
   }
 
   /** Start the process, and wait until it answers. */
-  async run() {
-    this.process = spawn(process.env.PYTHON, [...TWISTD, "-n", "wampgate", "--config", "router.json"], { cwd: this.folder });
-    this.exited = once(this.process, "exit");
-    for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (data) => (this.log += data));
-    for (let waited = 0; waited < 30_000; waited += 100) {
-      if (this.process.exitCode !== null) break;
-      const answer = await fetch(`${this.origin}/health/ready`).catch(() => null);
-      if (answer?.ok) return;
-      await sleep(100);
-    }
-    throw new Error(`the router did not start:\n${this.log}`);
-  }
-
-  /** @param {NodeJS.Signals} signal */
-  async halt(signal = "SIGTERM") {
-    this.process.kill(signal);
-    const late = setTimeout(() => this.process.kill("SIGKILL"), 15_000);
-    await this.exited;
-    clearTimeout(late);
-  }
-
-  async end() {
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.halt();
-    await rm(this.folder, { recursive: true, force: true });
+  run() {
+    return this.launch(["--config", "router.json"], "/health/ready");
   }
 
   /** The token of a user. */

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import npm
-from clients.browser.npm_packages import chromium, installed, run_node_tests
+from clients.browser.npm_packages import check_types, chromium, run_node_tests
 
 from wampgate.http.status import read_files
 
@@ -44,19 +42,4 @@ def test_hostile_texts_in_a_browser() -> None:
 def test_the_scripts_are_typed(tmp_path: Path) -> None:
     for name, (content, _) in read_files().items():
         (tmp_path / name).write_bytes(content)
-    options = {
-        "allowJs": True,
-        "checkJs": True,
-        "strict": True,
-        "noEmit": True,
-        "target": "es2022",
-        "module": "es2022",
-        "moduleResolution": "bundler",
-        "lib": ["es2023", "dom", "dom.iterable"],
-        "types": [],
-    }
-    project = tmp_path / "tsconfig.json"
-    project.write_text(json.dumps({"compilerOptions": options, "files": ["status.js"]}))
-    command = ["node", str(installed() / "node_modules/typescript/bin/tsc"), "--project", str(project)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stdout
+    check_types(tmp_path / "status.js", tmp_path)

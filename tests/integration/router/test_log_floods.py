@@ -105,6 +105,7 @@ def test_a_port_in_use_is_one_line(flooded: RouterProcess) -> None:
     taken = static_configuration(listen=[{"endpoint": f"tcp:{flooded.port}:interface=127.0.0.1"}])
     said = refused_start(taken)
     assert f"wampgate can't start: Couldn't listen on 127.0.0.1:{flooded.port}" in said
+    assert "; name another endpoint" in said
     assert "Traceback" not in said
 
 
